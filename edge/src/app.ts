@@ -1,0 +1,45 @@
+import { ApiError } from '@setblock/shared'
+import { Hono } from 'hono'
+import { requireKey } from './auth/require-key.ts'
+import type { EdgeBindings, EdgeDeps } from './deps.ts'
+import { errorResponse } from './http/errors.ts'
+import { requestLog } from './http/request-log.ts'
+import { generationRoutes } from './routes/generation.ts'
+import { healthRoutes } from './routes/health.ts'
+import { modelRoutes } from './routes/models.ts'
+
+/** What each path is asked with; any other method gets a 405 that says so. */
+const METHODS: Readonly<Record<string, string>> = {
+  '/': 'GET, HEAD',
+  '/healthz': 'GET, HEAD',
+  '/readyz': 'GET, HEAD',
+  '/v1/models': 'GET, HEAD',
+  '/v1/models/:id': 'GET, HEAD',
+  '/v1/chat/completions': 'POST',
+  '/v1/completions': 'POST',
+  '/v1/generate': 'POST',
+}
+
+/** The edge as a web-standard handler, the same on every platform. */
+export function createApp(deps: EdgeDeps): Hono<EdgeBindings> {
+  const app = new Hono<EdgeBindings>()
+  app.onError((error, c) => errorResponse(c, error))
+  app.notFound((c) => errorResponse(c, new ApiError('not_found', 'there is nothing at this path')))
+  app.use(requestLog(deps))
+  app.use('/v1/*', requireKey(deps))
+
+  app.get('/', (c) =>
+    c.json({ name: 'setblock', links: { models: '/v1/models', health: '/healthz' } }),
+  )
+  app.route('/', healthRoutes(deps))
+  app.route('/v1', modelRoutes(deps))
+  app.route('/v1', generationRoutes(deps))
+
+  for (const [path, methods] of Object.entries(METHODS)) {
+    app.all(path, (c) => {
+      c.header('allow', methods)
+      throw new ApiError('method_not_allowed', `use ${methods} here`)
+    })
+  }
+  return app
+}

@@ -1,0 +1,50 @@
+import { ApiError } from '@setblock/shared'
+
+/**
+ * Reads a request's JSON body, at most `bytesMax` of it.
+ * Throws unsupported_media_type, request_too_large or invalid_json.
+ */
+export async function readJsonBody(request: Request, bytesMax: number): Promise<unknown> {
+  const mediaType = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/json') {
+    throw new ApiError('unsupported_media_type', 'send the body as content-type application/json')
+  }
+  const bytes = await readBytes(request, bytesMax)
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    // The parser's message quotes the body, so it is no cause to keep.
+    throw new ApiError('invalid_json', 'the body is not valid JSON in UTF-8')
+  }
+}
+
+async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
+  const tooLarge = () =>
+    new ApiError('request_too_large', `the body may have at most ${bytesMax} bytes`)
+  if (Number(request.headers.get('content-length') ?? 0) > bytesMax) throw tooLarge()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  // Counted as it arrives: a chunked body announces no length, and an announced one may be wrong.
+  const reader = request.body?.getReader()
+  for (;;) {
+    const next = await reader?.read()
+    if (next === undefined || next.done) break
+    length += next.value.byteLength
+    if (length > bytesMax) {
+      void reader?.cancel().catch(() => undefined)
+      throw tooLarge()
+    }
+    chunks.push(next.value)
+  }
+  return concatenate(chunks, length)
+}
+
+function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length)
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.byteLength
+  }
+  return whole
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { test } from 'node:test'
+import { createTinySource, TINY_FOLDER } from '../test-support/tiny-model.ts'
+import { createModelSource } from './model-source.ts'
+
+const readTiny = async (file: string) => new Uint8Array(await readFile(path.join(TINY_FOLDER, file)))
+
+test('a folder’s model is listed and found under its manifest’s id', async () => {
+  const source = createTinySource()
+  assert.deepEqual(
+    (await source.list()).map(({ id }) => id),
+    ['tiny'],
+  )
+  const model = await source.find('tiny')
+  assert.equal(model?.manifest.id, 'tiny')
+  assert.equal(await source.find('tiny'), model)
+  assert.equal(await source.find('other'), undefined)
+})
+
+test('a tokenizer that is not the one its manifest names is refused, until it is mended', async () => {
+  let broken = true
+  const source = createModelSource({
+    folders: () => Promise.resolve(['any']),
+    read: async (_folder, file) => {
+      const bytes = await readTiny(file)
+      return broken && file === 'tokenizer.json' ? bytes.slice(1) : bytes
+    },
+  })
+  await assert.rejects(source.find('tiny'), /tokenizer\.json is not the file/)
+  broken = false
+  assert.equal((await source.find('tiny'))?.manifest.id, 'tiny')
+})
+
+test('a manifest that is none is refused', async () => {
+  const source = createModelSource({
+    folders: () => Promise.resolve(['any']),
+    read: () => Promise.resolve(new TextEncoder().encode('{"formatVersion": 2}')),
+  })
+  await assert.rejects(source.list(), { code: 'internal_error' })
+})

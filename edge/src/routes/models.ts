@@ -1,0 +1,41 @@
+import { ApiError } from '@setblock/shared'
+import type { Manifest } from '@setblock/shared'
+import { Hono } from 'hono'
+import type { EdgeBindings, EdgeDeps } from '../deps.ts'
+
+/** What can be asked, in OpenAI's form with the facts that are particular to block decoding. */
+export function modelRoutes({ models }: EdgeDeps): Hono<EdgeBindings> {
+  return new Hono<EdgeBindings>()
+    .get('/models', async (c) => {
+      const manifests = await models.list()
+      return c.json({ object: 'list', data: manifests.map(describeModel) })
+    })
+    .get('/models/:id', async (c) => {
+      const id = c.req.param('id')
+      const manifest = (await models.list()).find((candidate) => candidate.id === id)
+      if (manifest === undefined) {
+        throw new ApiError('model_not_found', 'there is no such model here', { param: 'model' })
+      }
+      return c.json(describeModel(manifest))
+    })
+}
+
+function describeModel({ id, name, contextLength, maxBlockLength, defaults }: Manifest) {
+  return {
+    id,
+    object: 'model',
+    // Manifests carry no date, and clients expect a number.
+    created: 0,
+    owned_by: 'setblock',
+    name,
+    context_length: contextLength,
+    max_block_length: maxBlockLength,
+    defaults: {
+      mode: defaults.mode,
+      gamma: defaults.gamma,
+      rule: defaults.rule,
+      block_length: defaults.blockLength,
+      temperature: 0,
+    },
+  }
+}

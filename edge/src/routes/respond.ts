@@ -1,0 +1,179 @@
+import { ApiError } from '@setblock/shared'
+import type { Job } from '@setblock/shared'
+import type { Context } from 'hono'
+import type { EdgeBindings, EdgeDeps, LogRecord } from '../deps.ts'
+import { collectAnswer, startGeneration } from '../generation/generation.ts'
+import type { Generation } from '../generation/generation.ts'
+import { planJob } from '../generation/plan-job.ts'
+import { describeError, toApiError } from '../http/errors.ts'
+import type { EdgeModel } from '../models/model-source.ts'
+import type { GenerationRequest } from '../requests/generation-request.ts'
+import type { AnswerForm, AnswerIdentity } from '../responses/answer-form.ts'
+import { follow } from '../stream/abortable.ts'
+import { ClientLost, relay } from '../stream/relay.ts'
+import { sseFrame, SSE_HEADERS } from '../stream/sse.ts'
+import { TextReducer } from '../text/text-reducer.ts'
+import type { TextEvent } from '../text/text-events.ts'
+
+type EdgeContext = Context<EdgeBindings>
+
+export interface RespondOptions {
+  request: GenerationRequest
+  /** What the answer's id begins with. */
+  idPrefix: string
+  createForm(this: void, identity: AnswerIdentity, job: Job): AnswerForm
+}
+
+/** A checked request to its answer: the whole life of a generation at the edge. */
+export async function respond(
+  c: EdgeContext,
+  deps: EdgeDeps,
+  { request, idPrefix, createForm }: RespondOptions,
+): Promise<Response> {
+  const model = await deps.models.find(request.model)
+  if (model === undefined) {
+    throw new ApiError('model_not_found', `model: there is no ${request.model} here`, {
+      param: 'model',
+    })
+  }
+  const { limits, random, clock } = deps
+  const id = `${idPrefix}-${random.id()}`
+  const job = planJob({ request, model, limits, id, seed: random.seed() })
+  Object.assign(c.var.record, describeJob(job, request))
+
+  // The one switch of this request: a lost client turns it, and it ends the job.
+  const controller = new AbortController()
+  follow(c.req.raw.signal, controller, () => new ClientLost('client-gone'))
+  const generation = startGeneration({
+    workers: deps.workers,
+    job,
+    tenant: c.var.owner.tenant,
+    reducer: createReducer(job, request, model),
+    signal: controller.signal,
+  })
+  const events = observe(generation.events, c.var.record, clock)
+  const created = Math.floor(clock() / 1000)
+  const form = createForm({ id, created, model: job.model }, job)
+  if (!request.stream) return c.json(form.whole(await collectAnswer(events)) as object)
+
+  await acceptedOrLate(generation, limits.headersGraceMs)
+  return stream(c, deps, { controller, form, frames: toFrames(form, events) })
+}
+
+function createReducer(job: Job, request: GenerationRequest, { tokenizer }: EdgeModel) {
+  return new TextReducer({
+    promptTokens: job.tokenIds.length,
+    maxTokens: job.maxTokens,
+    stopTokenIds: job.stopTokenIds,
+    stopStrings: request.stopStrings,
+    reveals: request.reveals,
+    bytesOf: tokenizer.bytesOf,
+  })
+}
+
+/** Resolves once the job is accepted or `graceMs` are over; rejects if it is refused before. */
+async function acceptedOrLate({ accepted }: Generation, graceMs: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, graceMs)
+  })
+  try {
+    await Promise.race([accepted, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function* toFrames(
+  form: AnswerForm,
+  events: AsyncIterable<TextEvent>,
+): AsyncGenerator<string> {
+  const frames = (payloads: unknown[]) => payloads.map(sseFrame).join('')
+  const opening = frames(form.opening())
+  if (opening !== '') yield opening
+  for await (const event of events) {
+    const text = frames(form.payloads(event))
+    if (text !== '') yield text
+  }
+  if (form.closing !== '') yield form.closing
+}
+
+function stream(
+  c: EdgeContext,
+  { limits, clock, log }: EdgeDeps,
+  options: { controller: AbortController; form: AnswerForm; frames: AsyncIterable<string> },
+): Response {
+  const { controller, form, frames } = options
+  const { record } = c.var
+  c.set('recordTaken', true)
+  const body = relay({
+    frames,
+    controller,
+    errorFrame: (error) => sseFrame(form.failure(toApiError(error))),
+    onEnd({ how, bytes, error }) {
+      const failure = error === undefined ? {} : describeError(error)
+      log({
+        ...record,
+        ...failure,
+        outcome: how,
+        bytes,
+        durationMs: clock() - Number(record['at']),
+      })
+    },
+    waitUntil: waitUntilOf(c),
+    now: clock,
+    heartbeatMs: limits.heartbeatMs,
+    stallMs: limits.stallMs,
+  })
+  return c.body(body, 200, SSE_HEADERS)
+}
+
+/** The platform's, where there is one: without it a pump simply runs. */
+function waitUntilOf(c: EdgeContext): (work: Promise<unknown>) => void {
+  try {
+    const { executionCtx } = c
+    return (work) => executionCtx.waitUntil(work)
+  } catch {
+    return () => undefined
+  }
+}
+
+function describeJob(
+  { id, model, decoding, tokenIds, maxTokens }: Job,
+  { stream }: GenerationRequest,
+) {
+  const { mode, gamma, blockLength } = decoding
+  return {
+    job: id,
+    model,
+    mode,
+    gamma,
+    blockLength,
+    stream,
+    promptTokens: tokenIds.length,
+    maxTokens,
+  }
+}
+
+/** Notes in the log record what passes by. */
+async function* observe(
+  events: AsyncIterable<TextEvent>,
+  record: LogRecord,
+  clock: () => number,
+): AsyncGenerator<TextEvent> {
+  for await (const event of events) {
+    if (event.type === 'text') record['ttftMs'] ??= clock() - Number(record['at'])
+    if (event.type === 'end') {
+      const { completionTokens, cachedTokens, forwardPasses, tokensPerForward } = event.usage
+      const { finishReason } = event
+      Object.assign(record, {
+        finishReason,
+        completionTokens,
+        cachedTokens,
+        forwardPasses,
+        tokensPerForward,
+      })
+    }
+    yield event
+  }
+}

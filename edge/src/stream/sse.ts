@@ -1,0 +1,16 @@
+/** Server-sent events: one JSON payload a frame, unnamed, because clients hand on named ones. */
+export function sseFrame(payload: unknown): string {
+  return `data: ${JSON.stringify(payload)}\n\n`
+}
+
+/** Closes a complete OpenAI stream; one that failed ends without it. */
+export const SSE_DONE = 'data: [DONE]\n\n'
+
+/** A comment, which clients skip; keeps proxies from cutting a silent stream. */
+export const SSE_KEEP_ALIVE = ': keep-alive\n\n'
+
+export const SSE_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+} as const

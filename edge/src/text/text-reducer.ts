@@ -1,0 +1,152 @@
+import { ApiError, assertNever } from '@setblock/shared'
+import type { EndEvent, FinishReason, JobEvent, RevealEvent, StartEvent } from '@setblock/shared'
+import { createFrontier } from './frontier.ts'
+import type { Frontier } from './frontier.ts'
+import { createStopMatcher } from './stop-matcher.ts'
+import type { StopMatcher } from './stop-matcher.ts'
+import type { TextEvent, TextUsage } from './text-events.ts'
+
+export interface TextReducerOptions {
+  /** Length of the prompt in tokens: the position of the first generated token. */
+  promptTokens: number
+  /** At most this many tokens may be revealed. */
+  maxTokens: number
+  /** Tokens that end the text and add nothing to it. */
+  stopTokenIds: readonly number[]
+  /** Strings that end the text before they begin. */
+  stopStrings: readonly string[]
+  /** Whether to pass reveals on as they come, above the frontier and beyond a stop included. */
+  reveals: boolean
+  /** The bytes a token adds to the text. */
+  bytesOf(this: void, id: number): Uint8Array
+}
+
+/**
+ * Turns the events of one job into text. A pure state machine: events in, events out. It relies on
+ * the order the event parser guarantees: one start, reveals, one end or error.
+ */
+export class TextReducer {
+  #state: 'writing' | 'text-closed' | 'ended' = 'writing'
+  #cachedTokens = 0
+  #completionTokens = 0
+  #forwards = 0
+  readonly #options: TextReducerOptions
+  readonly #frontier: Frontier
+  readonly #stops: StopMatcher
+  /** One decoder for the whole text: it keeps the bytes of an unfinished character to itself. */
+  readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+  constructor(options: TextReducerOptions) {
+    const { promptTokens, maxTokens, stopStrings } = options
+    this.#options = options
+    this.#frontier = createFrontier({ start: promptTokens, end: promptTokens + maxTokens })
+    this.#stops = createStopMatcher(stopStrings)
+  }
+
+  /** True after `end` was given out: no further event may be pushed. */
+  get ended(): boolean {
+    return this.#state === 'ended'
+  }
+
+  /**
+   * Takes the next event of the job. Throws the ApiError that an `error` event carries, and
+   * `internal_error` when the worker breaks the protocol.
+   */
+  push(event: JobEvent): TextEvent[] {
+    switch (event.type) {
+      case 'start':
+        return this.#start(event)
+      case 'reveal':
+        return this.#reveal(event)
+      case 'end':
+        return this.#end(event)
+      case 'error':
+        throw new ApiError(event.code, event.message)
+      default:
+        return assertNever(event, 'job event')
+    }
+  }
+
+  #start({ promptTokens, cachedTokens }: StartEvent): TextEvent[] {
+    if (promptTokens !== this.#options.promptTokens) throw brokenProtocol('a wrong prompt length')
+    this.#cachedTokens = cachedTokens
+    return [{ type: 'start', promptTokens, cachedTokens }]
+  }
+
+  #reveal(event: RevealEvent): TextEvent[] {
+    const { reveals, bytesOf } = this.#options
+    this.#forwards += 1
+    const out: TextEvent[] = reveals ? [drawReveal(event, bytesOf)] : []
+    let delta = ''
+    for (const id of this.#pass(event)) {
+      if (this.#state !== 'writing') break
+      delta += this.#write(id)
+    }
+    if (delta !== '') out.push({ type: 'text', delta })
+    if (this.ended) out.push({ type: 'end', finishReason: 'stop', usage: this.#usageSoFar() })
+    return out
+  }
+
+  /** Takes the next token below the frontier and gives the text that may be sent for it. */
+  #write(id: number): string {
+    this.#completionTokens += 1
+    if (this.#options.stopTokenIds.includes(id)) return this.#closeText()
+    const { text, stopped } = this.#stops.push(
+      this.#utf8.decode(this.#options.bytesOf(id), { stream: true }),
+    )
+    if (stopped) this.#state = 'ended'
+    return text
+  }
+
+  /** No token follows: what was held back is text now, an unfinished character becomes U+FFFD. */
+  #closeText(): string {
+    this.#state = 'text-closed'
+    const { text, stopped } = this.#stops.push(this.#utf8.decode())
+    return stopped ? text : text + this.#stops.flush()
+  }
+
+  #pass({ positions, tokenIds }: RevealEvent): number[] {
+    try {
+      return this.#frontier.reveal(positions, tokenIds)
+    } catch (cause) {
+      throw brokenProtocol('an impossible reveal', cause)
+    }
+  }
+
+  #end(event: EndEvent): TextEvent[] {
+    const out: TextEvent[] = []
+    const closed = this.#state === 'text-closed'
+    if (!closed) {
+      if (this.#frontier.hasHole()) throw brokenProtocol('an end with a hole below a token')
+      const delta = this.#closeText()
+      if (delta !== '') out.push({ type: 'text', delta })
+    }
+    this.#state = 'ended'
+    const finishReason: FinishReason = closed ? 'stop' : event.finishReason
+    out.push({ type: 'end', finishReason, usage: event.usage })
+    return out
+  }
+
+  #usageSoFar(): TextUsage {
+    return {
+      promptTokens: this.#options.promptTokens,
+      cachedTokens: this.#cachedTokens,
+      completionTokens: this.#completionTokens,
+      forwardPasses: { prefill: null, decode: this.#forwards },
+      tokensPerForward: this.#completionTokens / this.#forwards,
+    }
+  }
+}
+
+function drawReveal(event: RevealEvent, bytesOf: (id: number) => Uint8Array): TextEvent {
+  const alone = new TextDecoder('utf-8', { ignoreBOM: true })
+  const tokens = event.positions.map((position, index) => {
+    const id = event.tokenIds[index] as number
+    return { position, id, text: alone.decode(bytesOf(id)) }
+  })
+  return { type: 'reveal', block: event.block, step: event.step, tokens }
+}
+
+function brokenProtocol(what: string, cause?: unknown): ApiError {
+  return new ApiError('internal_error', `the worker sent ${what}`, { cause })
+}

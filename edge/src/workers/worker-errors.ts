@@ -1,0 +1,64 @@
+import { ApiError, errorEnvelopeSchema, EventStreamError } from '@setblock/shared'
+import type { ErrorCode } from '@setblock/shared'
+import type { WorkerResponse } from './worker-fetch.ts'
+
+/**
+ * What a worker may tell a client through us. Anything else it refuses with (a job token, say) is
+ * between the edge and the worker: a client that got a 401 would doubt its own key.
+ */
+const PUBLIC_CODES: ReadonlySet<ErrorCode> = new Set([
+  'invalid_request',
+  'unsupported_parameter',
+  'context_length_exceeded',
+  'model_not_found',
+  'overloaded',
+  'worker_unavailable',
+  'worker_draining',
+  'deadline_exceeded',
+])
+
+/** Reads the refusal of a worker, of which at most `bytesMax` bytes count. */
+export async function readRefusal(response: WorkerResponse, bytesMax: number): Promise<ApiError> {
+  const parsed = errorEnvelopeSchema.safeParse(await readJson(response, bytesMax))
+  const { status } = response
+  if (!parsed.success) {
+    const code = status >= 500 ? 'worker_unavailable' : 'internal_error'
+    return new ApiError(code, 'the model worker could not take the request', {
+      cause: new Error(`a worker answered ${status} without an error envelope`),
+    })
+  }
+  const { code, message, param } = parsed.data.error
+  if (!PUBLIC_CODES.has(code)) return ApiError.from(new Error(`a worker refused a job: ${code}`))
+  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
+  return new ApiError(code, message, {
+    param: param ?? undefined,
+    retryAfterSeconds: Number.isFinite(seconds) ? seconds : undefined,
+  })
+}
+
+/** A failure between the edge and a worker, as the client is told of it. */
+export function toWorkerError(cause: unknown): ApiError {
+  if (cause instanceof ApiError) return cause
+  if (cause instanceof EventStreamError && cause.fault !== 'truncated') {
+    return new ApiError('internal_error', 'the model worker sent an invalid answer', { cause })
+  }
+  return new ApiError('worker_unavailable', 'the model worker cannot be reached', { cause })
+}
+
+async function readJson(response: WorkerResponse, bytesMax: number): Promise<unknown> {
+  const utf8 = new TextDecoder()
+  let text = ''
+  const reader = response.body?.getReader()
+  try {
+    for (;;) {
+      const next = await reader?.read()
+      if (next === undefined || next.done) return JSON.parse(text)
+      text += utf8.decode(next.value, { stream: true })
+      if (text.length > bytesMax) return undefined
+    }
+  } catch {
+    return undefined
+  } finally {
+    void reader?.cancel().catch(() => undefined)
+  }
+}

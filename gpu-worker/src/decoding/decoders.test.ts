@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Job } from '@setblock/shared'
+import { TOY_MASK, TOY_STOP, ToyEngine } from '../test-support/toy-engine.ts'
+import { JobDecoder, PREFILL_ROWS_MAX } from './job-decoder.ts'
+
+type Change = Partial<Omit<Job, 'decoding' | 'sampling'>> & {
+  decoding?: Partial<Job['decoding']>
+  sampling?: Partial<Job['sampling']>
+}
+
+function makeJob({ decoding, sampling, ...rest }: Change): Job {
+  return {
+    id: 'job',
+    model: 'toy',
+    tokenIds: [1, 20, 30],
+    maxTokens: 60,
+    stopTokenIds: [TOY_STOP],
+    decoding: { mode: 'ntp', gamma: 0.1, blockLength: 8, rule: 'strict', ...decoding },
+    sampling: { temperature: 0, topP: 1, topK: 0, seed: 1, ...sampling },
+    ...rest,
+  }
+}
+
+interface Run {
+  readonly tokens: number[]
+  readonly forwards: number
+  readonly finish: string
+  /** Positions in the order they were revealed. */
+  readonly revealed: number[]
+  readonly cached: readonly number[]
+}
+
+/** Drives a decoder by hand, checking that positions are revealed once and that masked ids never are. */
+async function run(job: Job, missRate = 0.3): Promise<Run> {
+  const engine = new ToyEngine({ missRate })
+  const sequence = engine.open()
+  const decoder = new JobDecoder(job, TOY_MASK)
+  const text = new Map<number, number>()
+  const revealed: number[] = []
+  for (let forwards = 1; forwards < 1000; forwards += 1) {
+    const [results] = await engine.forward([{ sequence, ...decoder.plan() }])
+    const { commit, reveal, finish } = decoder.settle(results!)
+    engine.commit(sequence, commit)
+    for (const [index, position] of (reveal?.positions ?? []).entries()) {
+      assert.ok(!text.has(position), `position ${position} was revealed twice`)
+      assert.notEqual(reveal!.tokenIds[index], TOY_MASK)
+      text.set(position, reveal!.tokenIds[index]!)
+      revealed.push(position)
+    }
+    if (finish === undefined) continue
+    const ordered = [...text.keys()].sort((a, b) => a - b).map((position) => text.get(position)!)
+    const stop = ordered.findIndex((id) => job.stopTokenIds.includes(id))
+    const tokens = stop === -1 ? ordered : ordered.slice(0, stop + 1)
+    const start = job.tokenIds.length
+    for (const offset of tokens.keys()) assert.ok(text.has(start + offset), 'the text has a hole')
+    return { tokens, forwards, finish, revealed, cached: engine.cachedTokens(sequence) }
+  }
+  throw new Error('the decoder never finished')
+}
+
+const prompts = Array.from({ length: 40 }, (_, index) => [1, 8 + index, 9 + ((index * 7) % 40)])
+
+describe('ntp', () => {
+  test('one token a forward until the stop token or the limit', async () => {
+    const finishes = new Set<string>()
+    for (const tokenIds of prompts) {
+      const { tokens, forwards, finish } = await run(makeJob({ tokenIds }))
+      assert.equal(forwards, tokens.length)
+      assert.equal(finish, tokens.at(-1) === TOY_STOP ? 'stop' : 'length')
+      if (finish === 'length') assert.equal(tokens.length, 60)
+      finishes.add(finish)
+    }
+    assert.deepEqual([...finishes].sort(), ['length', 'stop'])
+  })
+
+  test('a long prompt is committed in chunks before anything is read', async () => {
+    const tokenIds = Array.from(
+      { length: 2 * PREFILL_ROWS_MAX + 5 },
+      (_, index) => 8 + (index % 40),
+    )
+    const { tokens, forwards, cached } = await run(makeJob({ tokenIds }))
+    assert.equal(forwards, tokens.length + 2)
+    assert.deepEqual(cached, [...tokenIds, ...tokens.slice(0, -1)])
+  })
+})
+
+describe('verified', () => {
+  for (const missRate of [0, 0.2, 0.6, 1]) {
+    test(`greedy: token for token that of ntp, drafts wrong at ${missRate}`, async () => {
+      let [tokens, forwards] = [0, 0]
+      for (const tokenIds of prompts) {
+        for (const blockLength of [2, 5, 16]) {
+          for (const maxTokens of [1, 2, 17, 60]) {
+            const ntp = await run(makeJob({ tokenIds, maxTokens }), missRate)
+            const decoding = { mode: 'verified', blockLength } as const
+            const verified = await run(makeJob({ tokenIds, maxTokens, decoding }), missRate)
+            assert.deepEqual(verified.tokens, ntp.tokens)
+            assert.equal(verified.finish, ntp.finish)
+            assert.ok(verified.forwards <= ntp.forwards)
+            tokens += verified.tokens.length
+            forwards += verified.forwards
+          }
+        }
+      }
+      if (missRate === 0)
+        assert.ok(tokens / forwards > 2.5, `${tokens / forwards} tokens a forward`)
+      if (missRate === 1) assert.ok(tokens / forwards < 1.1)
+    })
+  }
+
+  test('sampled: the same text as ntp for the same seed', async () => {
+    for (const [index, tokenIds] of prompts.entries()) {
+      const sampling = { temperature: 0.8, topP: 0.9, seed: index }
+      const ntp = await run(makeJob({ tokenIds, sampling }))
+      const verified = await run(makeJob({ tokenIds, sampling, decoding: { mode: 'verified' } }))
+      assert.deepEqual(verified.tokens, ntp.tokens)
+    }
+  })
+
+  test('only emitted tokens are ever cached', async () => {
+    for (const tokenIds of prompts) {
+      const job = makeJob({ tokenIds, decoding: { mode: 'verified' } })
+      const { tokens, cached } = await run(job, 0.5)
+      assert.deepEqual(cached, [...tokenIds, ...tokens].slice(0, cached.length))
+    }
+  })
+})
+
+describe('sbd', () => {
+  const sbd = (decoding: Partial<Job['decoding']>, rest: Change = {}): Job =>
+    makeJob({ maxTokens: 64, ...rest, decoding: { mode: 'sbd', ...decoding } })
+
+  test('gamma 0 reveals one token a forward; forwards fall as gamma rises', async () => {
+    for (const rule of ['entropy-bound', 'strict', 'threshold'] as const) {
+      const totals: number[] = []
+      for (const gamma of [0, 0.05, 0.35, 1.5, 100]) {
+        let forwards = 0
+        for (const tokenIds of prompts) {
+          const result = await run(sbd({ gamma, rule }, { tokenIds }))
+          if (gamma === 0) assert.equal(result.forwards, result.revealed.length)
+          forwards += result.forwards
+        }
+        totals.push(forwards)
+      }
+      assert.deepEqual(
+        totals,
+        [...totals].sort((a, b) => b - a),
+      )
+      assert.ok(totals[4]! * 4 < totals[0]!, `${totals}`)
+    }
+  })
+
+  test('an unbounded gamma reveals each block at once, whole blocks are cached one forward late', async () => {
+    const job = sbd({ gamma: 200, rule: 'strict' }, { maxTokens: 24, stopTokenIds: [] })
+    const { tokens, forwards, cached } = await run(job, 0)
+    assert.equal(tokens.length, 24)
+    assert.equal(forwards, 3)
+    assert.deepEqual(cached, [...job.tokenIds, ...tokens.slice(0, 16)])
+  })
+
+  test('the first token of a block is the causal one', async () => {
+    for (const tokenIds of prompts) {
+      const ntp = await run(makeJob({ tokenIds }))
+      const decoded = await run(sbd({ gamma: 0.35 }, { tokenIds }), 1)
+      assert.equal(decoded.tokens[0], ntp.tokens[0])
+    }
+  })
+
+  test('maxTokens is kept exactly, also inside a block', async () => {
+    for (const maxTokens of [1, 3, 8, 9, 31]) {
+      const job = sbd({ gamma: 0.35 }, { maxTokens, stopTokenIds: [] })
+      const { tokens, finish, revealed } = await run(job)
+      assert.equal(tokens.length, maxTokens)
+      assert.equal(finish, 'length')
+      assert.equal(revealed.length, maxTokens)
+    }
+  })
+
+  test('the text ends at the first stop token that has no mask left of it', async () => {
+    let stopped = 0
+    for (const tokenIds of prompts) {
+      for (const gamma of [0, 0.35, 3]) {
+        const { tokens, finish } = await run(sbd({ gamma, blockLength: 16 }, { tokenIds }))
+        assert.equal(tokens.slice(0, -1).includes(TOY_STOP), false)
+        assert.equal(finish === 'stop', tokens.at(-1) === TOY_STOP)
+        stopped += finish === 'stop' ? 1 : 0
+      }
+    }
+    assert.ok(stopped > 10)
+  })
+
+  test('a seed replays, another seed differs', async () => {
+    const text = async (seed: number): Promise<string> => {
+      const sampling = { temperature: 1, seed }
+      const runs = await Promise.all(
+        prompts.map((tokenIds) => run(sbd({}, { tokenIds, sampling }))),
+      )
+      return JSON.stringify(runs.map(({ tokens }) => tokens))
+    }
+    assert.equal(await text(3), await text(3))
+    assert.notEqual(await text(3), await text(4))
+  })
+})

@@ -1,0 +1,76 @@
+import type { Sampling } from '@setblock/shared'
+import { uniform } from './rng.ts'
+import { TOP_CANDIDATES, type RowResults } from './rows.ts'
+
+export interface Distribution {
+  readonly ids: readonly number[]
+  /** Same length, descending, sums to 1. */
+  readonly probabilities: readonly number[]
+  /** Nats, of this transformed distribution. */
+  readonly entropy: number
+}
+
+/** Temperature, then top-k, then top-p over a row's top candidates (descending logits). Temperature must be above 0. */
+export function transform(ids: Int32Array, logits: Float32Array, sampling: Sampling): Distribution {
+  const kept = sampling.topK > 0 ? Math.min(sampling.topK, ids.length) : ids.length
+  const best = logits[0] ?? 0
+  const weights = Array.from(logits.subarray(0, kept), (z) =>
+    Math.exp((z - best) / sampling.temperature),
+  )
+  const nucleus = nucleusSize(weights, sampling.topP)
+  const total = weights.slice(0, nucleus).reduce((sum, weight) => sum + weight, 0)
+  const probabilities = weights.slice(0, nucleus).map((weight) => weight / total)
+  const entropy = probabilities.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0)
+  return { ids: Array.from(ids.subarray(0, nucleus)), probabilities, entropy }
+}
+
+/** Smallest number of leading weights whose share of the total reaches topP. */
+function nucleusSize(weights: readonly number[], topP: number): number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  let covered = 0
+  for (const [index, weight] of weights.entries()) {
+    covered += weight
+    if (covered >= topP * total) return index + 1
+  }
+  return weights.length
+}
+
+/** Inverse-transform draw for `u` in [0, 1). */
+export function draw(distribution: Distribution, u: number): number {
+  let covered = 0
+  for (const [index, probability] of distribution.probabilities.entries()) {
+    covered += probability
+    if (u < covered) return distribution.ids[index] as number
+  }
+  return distribution.ids.at(-1) as number
+}
+
+/** A token with the entropy of the distribution it was taken from. */
+export interface Pick {
+  readonly tokenId: number
+  /** Nats; 0 where neither entropies nor top logits were asked for. */
+  readonly entropy: number
+}
+
+/**
+ * The token of row `row` for sequence position `position`. Greedy at temperature 0 (entropy of the raw softmax); else
+ * drawn from the transformed distribution, whose entropy is the one the reveal rule must see.
+ */
+export function pick(results: RowResults, row: number, position: number, sampling: Sampling): Pick {
+  if (sampling.temperature === 0) {
+    return { tokenId: results.ids[row] as number, entropy: results.entropies?.[row] ?? 0 }
+  }
+  if (results.topIds === undefined || results.topLogits === undefined) {
+    throw new Error('sampling needs the top logits of the row')
+  }
+  const [start, end] = [row * TOP_CANDIDATES, (row + 1) * TOP_CANDIDATES]
+  const distribution = transform(
+    results.topIds.subarray(start, end),
+    results.topLogits.subarray(start, end),
+    sampling,
+  )
+  return {
+    tokenId: draw(distribution, uniform(sampling.seed, position)),
+    entropy: distribution.entropy,
+  }
+}

@@ -1,0 +1,103 @@
+import { topFor, type Decoder, type DecoderInput, type Outcome } from './decoder.ts'
+import type { ForwardRows, MaskGroup, RowResults } from './rows.ts'
+import { pick } from './sampler.ts'
+
+export interface VerifiedOptions {
+  /** Masks in each group; drafts are at most one token shorter. */
+  readonly blockLength: number
+}
+
+/**
+ * Mode `verified`: lossless self-speculation with the model's own masked predictions.
+ *
+ * Rows of a forward: `[pending, causal][draft, causal][A: k masks after pending][B: k masks after the draft]`. The causal
+ * rows give the tokens plain decoding would produce; they are emitted while they agree with the draft, plus one. If the
+ * whole draft agreed, B drafts what follows; if it failed at i, A does, from i + 1 on. So every forward drafts, and the
+ * text is token for token that of `ntp` for any draft.
+ */
+export class VerifiedDecoder implements Decoder {
+  readonly #input: DecoderInput
+  readonly #masks: readonly number[]
+  #pending: readonly number[]
+  #draft: readonly number[] = []
+  #position: number
+  #step = 0
+
+  constructor(input: DecoderInput, options: VerifiedOptions) {
+    this.#input = input
+    this.#masks = Array.from({ length: options.blockLength }, () => input.maskTokenId)
+    this.#pending = input.pending
+    this.#position = input.start
+  }
+
+  plan(): ForwardRows {
+    const tail = [...this.#pending, ...this.#draft]
+    return {
+      tail,
+      groups: this.#groups(),
+      readTail: 1 + this.#draft.length,
+      entropies: false,
+      top: topFor(this.#input.sampling, 'tail'),
+    }
+  }
+
+  /** Without a draft A and B would be the same rows. Nothing is drafted for beyond the last position. */
+  #groups(): MaskGroup[] {
+    const [pending, draft] = [this.#pending.length, this.#draft.length]
+    if (this.#position + 1 >= this.#input.end) return []
+    const afterDraft = { tokens: this.#masks, afterTail: pending + draft }
+    return draft === 0 ? [afterDraft] : [{ tokens: this.#masks, afterTail: pending }, afterDraft]
+  }
+
+  settle(results: RowResults): Outcome {
+    const grouped = this.#groups().length > 0
+    const { emitted, finish } = this.#verify(results)
+    const accepted = emitted.length - 1
+    const commit = this.#pending.length + accepted
+    const start = this.#position
+    const reveal = {
+      block: this.#step,
+      step: this.#step,
+      positions: emitted.map((_, index) => start + index),
+      tokenIds: emitted,
+    }
+    this.#step += 1
+    this.#position += emitted.length
+    if (finish !== undefined) return { commit, reveal, finish }
+    const draft = grouped ? this.#nextDraft(results, accepted) : []
+    this.#pending = emitted.slice(-1)
+    this.#draft = this.#trim(draft)
+    return { commit, reveal }
+  }
+
+  /** The causal model's own tokens, while they match the draft, and the one after. */
+  #verify(results: RowResults): { emitted: number[]; finish?: 'stop' | 'length' } {
+    const { sampling, stopTokenIds, end } = this.#input
+    const emitted: number[] = []
+    for (let row = 0; row <= this.#draft.length; row += 1) {
+      const position = this.#position + row
+      const { tokenId } = pick(results, row, position, sampling)
+      emitted.push(tokenId)
+      if (stopTokenIds.has(tokenId)) return { emitted, finish: 'stop' }
+      if (position + 1 === end) return { emitted, finish: 'length' }
+      if (tokenId !== this.#draft[row]) break
+    }
+    return { emitted }
+  }
+
+  /** Masked predictions for the positions after the tokens just emitted, of which the last is the groups' row 0 or later. */
+  #nextDraft(results: RowResults, accepted: number): number[] {
+    const firstGroup = 1 + this.#draft.length
+    const whole = accepted === this.#draft.length
+    const offset = whole && accepted > 0 ? firstGroup + this.#masks.length : firstGroup
+    const known = whole ? 1 : accepted + 1
+    return Array.from(results.ids.subarray(offset + known, offset + this.#masks.length))
+  }
+
+  /** A draft ends at a stop token and before the end of the job. */
+  #trim(draft: readonly number[]): readonly number[] {
+    const stop = draft.findIndex((tokenId) => this.#input.stopTokenIds.has(tokenId))
+    const room = this.#input.end - this.#position - 1
+    return draft.slice(0, Math.min(stop === -1 ? draft.length : stop + 1, Math.max(room, 0)))
+  }
+}

@@ -1,0 +1,163 @@
+import { Worker } from 'node:worker_threads'
+import { ApiError, type Job, type JobEvent } from '@setblock/shared'
+import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
+
+export type EngineState = 'ready' | 'draining' | 'failed'
+
+export interface EngineClientOptions extends EngineThreadOptions {
+  /** Jobs that may wait beside those running. */
+  readonly queueLengthMax: number
+}
+
+interface ActiveJob {
+  readonly onEvent: (event: JobEvent) => void
+  readonly submittedMs: number
+}
+
+/** Weight of the newest job in the running mean of job durations. */
+const DURATION_WEIGHT = 0.2
+
+/** Main-thread side of the engine thread: bounded admission, routing of events, drain. */
+export class EngineClient {
+  readonly #options: EngineClientOptions
+  readonly #worker: Worker
+  readonly #active = new Map<string, ActiveJob>()
+  #state: EngineState = 'ready'
+  #meanJobMs = 1000
+  #idle: (() => void) | undefined
+  /** Settles when the thread has ended; rejects if it broke. */
+  readonly ended: Promise<void>
+
+  private constructor(worker: Worker, options: EngineClientOptions) {
+    this.#worker = worker
+    this.#options = options
+    worker.on('message', (message: EngineMessage) => this.#receive(message))
+    this.ended = new Promise((resolve, reject) => {
+      worker.once('error', (error) => {
+        this.#break(error)
+        reject(error)
+      })
+      worker.once('exit', () => {
+        const broken = this.#state === 'failed' || this.#active.size > 0
+        this.#break(new Error('the engine thread ended'))
+        if (broken) reject(new Error('the engine thread ended unexpectedly'))
+        else resolve()
+      })
+    })
+    this.ended.catch(() => undefined) // whoever cares awaits it; a broken engine must not be an unhandled rejection
+  }
+
+  /** Resolves when the model is loaded. @throws Error with one clear line when it cannot be. */
+  static async start(options: EngineClientOptions): Promise<EngineClient> {
+    const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: options })
+    await new Promise<void>((resolve, reject) => {
+      worker.once('error', reject)
+      worker.once('message', (message: EngineMessage) => {
+        worker.off('error', reject)
+        if (message.type === 'ready') resolve()
+        else reject(new Error(message.type === 'failed' ? message.message : 'unexpected message'))
+      })
+    })
+    return new EngineClient(worker, options)
+  }
+
+  get state(): EngineState {
+    return this.#state
+  }
+
+  /** Jobs waiting or running. */
+  get activeJobs(): number {
+    return this.#active.size
+  }
+
+  /**
+   * Hands a job to the engine thread. onEvent gets a start, reveals and exactly one end or error.
+   * @throws ApiError overloaded (with Retry-After), worker_draining, worker_unavailable, invalid_request.
+   */
+  submit(job: Job, onEvent: (event: JobEvent) => void): void {
+    this.#assertAdmissible(job)
+    this.#active.set(job.id, { onEvent, submittedMs: performance.now() })
+    this.#send({ type: 'submit', job })
+  }
+
+  cancel(jobId: string): void {
+    if (this.#active.has(jobId)) this.#send({ type: 'cancel', jobId })
+  }
+
+  /** Refuses new jobs, lets the others finish for at most `drainMs`, then stops the thread. */
+  async drain(drainMs: number): Promise<void> {
+    if (this.#state === 'failed') return
+    this.#state = 'draining'
+    if (this.#active.size > 0) await this.#idleWithin(drainMs)
+    this.#send({ type: 'stop' })
+    await this.ended.catch(() => undefined)
+  }
+
+  async #idleWithin(drainMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const tooLong = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, drainMs)
+    })
+    const idle = new Promise<void>((resolve) => {
+      this.#idle = resolve
+    })
+    await Promise.race([idle, tooLong])
+    clearTimeout(timer)
+  }
+
+  #assertAdmissible(job: Job): void {
+    if (this.#state === 'draining')
+      throw new ApiError('worker_draining', 'the worker is shutting down')
+    if (this.#state === 'failed') throw new ApiError('worker_unavailable', 'the engine has failed')
+    if (this.#active.has(job.id)) {
+      throw new ApiError('invalid_request', `id: job ${job.id} is already active`, { param: 'id' })
+    }
+    const { queueLengthMax, runningMax } = this.#options
+    if (this.#active.size >= queueLengthMax + runningMax) {
+      const retryAfterSeconds = (this.#active.size * this.#meanJobMs) / runningMax / 1000
+      throw new ApiError('overloaded', 'the queue is full', { retryAfterSeconds })
+    }
+  }
+
+  #receive(message: EngineMessage): void {
+    switch (message.type) {
+      case 'ready':
+        return
+      case 'failed':
+        return this.#break(new Error(message.message))
+      case 'event':
+        return this.#deliver(message.jobId, message.event)
+    }
+  }
+
+  #deliver(jobId: string, event: JobEvent): void {
+    const active = this.#active.get(jobId)
+    if (active === undefined) return
+    if (event.type === 'end' || event.type === 'error') {
+      this.#active.delete(jobId)
+      const durationMs = performance.now() - active.submittedMs
+      this.#meanJobMs += DURATION_WEIGHT * (durationMs - this.#meanJobMs)
+      if (this.#active.size === 0) this.#idle?.()
+    }
+    active.onEvent(event)
+  }
+
+  /** Answers every job that the thread can no longer answer. */
+  #break(error: Error): void {
+    if (this.#state !== 'draining') this.#state = 'failed'
+    const { code, message, retryable } = new ApiError(
+      'worker_unavailable',
+      'the engine has failed',
+      {
+        cause: error,
+      },
+    )
+    for (const jobId of [...this.#active.keys()]) {
+      this.#deliver(jobId, { type: 'error', code, message, retryable })
+    }
+  }
+
+  #send(command: EngineCommand): void {
+    this.#worker.postMessage(command)
+  }
+}

@@ -1,0 +1,23 @@
+import type { Job, JobEvent } from '@setblock/shared'
+
+/** What the engine thread is started with. Plain data: it crosses the thread boundary. */
+export interface EngineThreadOptions {
+  readonly modelFolder: string
+  readonly precision: 'int8' | 'fp32'
+  /** 0 lets the runtime choose. */
+  readonly threads: number
+  readonly spinning: boolean
+  readonly runningMax: number
+}
+
+/** Main thread -> engine thread. */
+export type EngineCommand =
+  | { readonly type: 'submit'; readonly job: Job }
+  | { readonly type: 'cancel'; readonly jobId: string }
+  | { readonly type: 'stop' }
+
+/** Engine thread -> main thread. */
+export type EngineMessage =
+  | { readonly type: 'ready' }
+  | { readonly type: 'event'; readonly jobId: string; readonly event: JobEvent }
+  | { readonly type: 'failed'; readonly message: string }

@@ -1,0 +1,47 @@
+/**
+ * Entry of the engine thread. It owns the ONNX session, the KV pool and the step loop; the main thread keeps HTTP,
+ * because a forward blocks the event loop of the thread it runs in. Never terminated from outside: a terminate() during
+ * a forward aborts the whole process. It leaves by itself after a `stop` command.
+ */
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
+import { loadModel } from '../engine/manifest.ts'
+import { createOnnxEngine } from '../engine/onnx-engine.ts'
+import { Scheduler } from '../scheduler/scheduler.ts'
+import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
+
+async function main(port: MessagePort, options: EngineThreadOptions): Promise<void> {
+  const send = (message: EngineMessage): void => port.postMessage(message)
+  const { modelFolder, precision, threads, spinning, runningMax } = options
+  const model = await loadModel(modelFolder, precision)
+  const engine = await createOnnxEngine(model, { threads, spinning, sequencesMax: runningMax })
+  const { maskTokenId } = model.manifest
+  const now = (): number => performance.now()
+  const scheduler = new Scheduler({ engine, maskTokenId, runningMax, now })
+  port.on('message', (command: EngineCommand) => {
+    switch (command.type) {
+      case 'submit': {
+        const { job } = command
+        return scheduler.submit(job, (event) => send({ type: 'event', jobId: job.id, event }))
+      }
+      case 'cancel':
+        return scheduler.cancel(command.jobId)
+      case 'stop':
+        return scheduler.stop()
+    }
+  })
+  send({ type: 'ready' })
+  try {
+    await scheduler.run()
+  } finally {
+    await engine.dispose()
+    port.close()
+  }
+}
+
+if (parentPort === null) throw new Error('the engine thread must be started as a worker thread')
+const port = parentPort
+main(port, workerData as EngineThreadOptions).catch((error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error)
+  port.postMessage({ type: 'failed', message } satisfies EngineMessage)
+  port.close()
+})

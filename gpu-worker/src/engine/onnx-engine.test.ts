@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+
+import { ApiError, InvariantError } from '@setblock/shared'
+
+import type { SequenceRows } from './engine.ts'
+import { loadModel } from './manifest.ts'
+import { createOnnxEngine } from './onnx-engine.ts'
+import type { ForwardRows, RowResults } from '../decoding/rows.ts'
+import { buildModel } from '../model-builder/build-model.ts'
+import { assertCandidates, assertResults, referenceLogits } from '../testing/engine-reference.ts'
+import { MASK_TOKEN_ID, writeRandomCheckpoint } from '../testing/random-checkpoint.ts'
+import type { RandomModel } from '../testing/random-checkpoint.ts'
+import { readReferenceModel } from '../testing/reference-model.ts'
+import { seededRandom } from '../testing/seeded-random.ts'
+
+const TOLERANCE = 1e-4
+const VOCABULARY = 96
+
+const cleanUps: (() => Promise<void>)[] = []
+after(async () => {
+  for (const cleanUp of cleanUps) await cleanUp()
+})
+
+async function setUp(precision: 'fp32' | 'int8', overrides: Partial<RandomModel> = {}) {
+  const { folder, remove } = await writeRandomCheckpoint(overrides)
+  cleanUps.push(remove)
+  const reference = await readReferenceModel(folder)
+  await buildModel(folder, precision)
+  const options = { threads: 1, spinning: false, sequencesMax: 3 }
+  const engine = await createOnnxEngine(await loadModel(folder, precision), options)
+  cleanUps.push(() => engine.dispose())
+  return { engine, reference }
+}
+
+const causal = (tail: number[]): ForwardRows => {
+  return { tail, groups: [], readTail: tail.length, entropies: true, top: 'all' }
+}
+
+/** Tokens, groups and reads drawn at random; every third step has no group. */
+function randomRows(random: () => number, step: number, tailMax: number): ForwardRows {
+  const below = (n: number) => Math.floor(random() * n)
+  const tail = Array.from({ length: 1 + below(tailMax) }, () => below(VOCABULARY))
+  const groups = Array.from({ length: step % 3 }, () => ({
+    tokens: Array.from({ length: 1 + below(8) }, () =>
+      random() < 0.5 ? MASK_TOKEN_ID : below(VOCABULARY),
+    ),
+    afterTail: below(tail.length + 1),
+  }))
+  return { tail, groups, readTail: below(tail.length + 1), entropies: true, top: 'all' }
+}
+
+for (const type of ['llama', 'qwen3'] as const) {
+  test(`${type}: cached steps equal full recomputation`, async () => {
+    const { engine, reference } = await setUp('fp32', { type, tied: type === 'llama', seed: 7 })
+    const random = seededRandom(11)
+    const cached: number[] = []
+    const sequence = engine.open()
+    for (let step = 0; step < 16; step++) {
+      const rows = randomRows(random, step, 20)
+      const [results] = await engine.forward([{ sequence, ...rows }])
+      const logits = referenceLogits(reference, cached, rows)
+      assertResults(results!, logits, TOLERANCE)
+      assertCandidates(results!, logits, TOLERANCE)
+      const keep = Math.floor(random() * (rows.tail.length + 1))
+      engine.commit(sequence, keep)
+      cached.push(...rows.tail.slice(0, keep))
+      assert.equal(engine.cachedLength(sequence), cached.length)
+    }
+    assert.ok(cached.length > 64, `only ${cached.length} positions were cached: no bucket was left`)
+    engine.close(sequence)
+    engine.checkIntegrity()
+  })
+}
+
+test('prefill in chunks equals prefill at once', async () => {
+  const { engine, reference } = await setUp('fp32', { seed: 3 })
+  const prompt = Array.from({ length: 150 }, (_, i) => (i * 29 + 5) % VOCABULARY)
+  const sequence = engine.open()
+  let cached: number[] = []
+  for (const length of [70, 1, 64]) {
+    const tail = prompt.slice(cached.length, cached.length + length)
+    const [results] = await engine.forward([{ sequence, ...causal(tail), readTail: 0 }])
+    assert.equal(results!.ids.length, 0)
+    engine.commit(sequence, tail.length)
+    cached = prompt.slice(0, cached.length + length)
+  }
+  const rows = causal(prompt.slice(cached.length))
+  const [results] = await engine.forward([{ sequence, ...rows }])
+  assertResults(results!, referenceLogits(reference, cached, rows), TOLERANCE)
+})
+
+test('a ragged batch equals its sequences alone', async () => {
+  const { engine, reference } = await setUp('fp32', { type: 'qwen3', seed: 5 })
+  const random = seededRandom(23)
+  const sequences = [70, 9, 0].map((length) => ({
+    sequence: engine.open(),
+    cached: [] as number[],
+    prompt: Array.from({ length }, () => Math.floor(random() * VOCABULARY)),
+  }))
+  for (const { sequence, cached, prompt } of sequences) {
+    if (prompt.length === 0) continue
+    await engine.forward([{ sequence, ...causal(prompt) }])
+    engine.commit(sequence, prompt.length)
+    cached.push(...prompt)
+  }
+  for (let step = 0; step < 4; step++) {
+    const batch = sequences.map(({ sequence }, i) => ({
+      sequence,
+      ...randomRows(random, step + i, 12),
+    }))
+    batch[step % 3] = { ...batch[step % 3]!, entropies: false, top: 'tail' }
+    const results = await engine.forward(batch)
+    for (const [i, rows] of batch.entries()) {
+      const logits = referenceLogits(reference, sequences[i]!.cached, rows)
+      assertResults(results[i]!, logits, TOLERANCE)
+      assert.equal(results[i]!.entropies === undefined, !rows.entropies)
+      const offered = rows.top === 'all' ? logits : logits.slice(0, rows.readTail)
+      assertCandidates(results[i]!, offered, TOLERANCE)
+    }
+    for (const [i, { sequence, tail }] of batch.entries()) {
+      engine.commit(sequence, tail.length)
+      sequences[i]!.cached.push(...tail)
+    }
+  }
+})
+
+test('int8 follows fp32, and a row does not depend on its batch', async (t) => {
+  const { engine, reference } = await setUp('int8', { seed: 9, hiddenSize: 64 })
+  const random = seededRandom(31)
+  const [first, second] = [engine.open(), engine.open()]
+  const prompt = Array.from({ length: 40 }, () => Math.floor(random() * VOCABULARY))
+  for (const sequence of [first, second]) {
+    await engine.forward([{ sequence, ...causal(prompt) }])
+    engine.commit(sequence, prompt.length)
+  }
+  let agreed = 0
+  let total = 0
+  for (let step = 0; step < 12; step++) {
+    const rows = randomRows(random, step, 8)
+    const other = randomRows(random, step + 1, 16)
+    const [alone] = await engine.forward([{ sequence: first, ...rows }])
+    const [beside] = await engine.forward([
+      { sequence: first, ...rows },
+      { sequence: second, ...other },
+    ])
+    assertSameResults(alone!, beside!)
+    const best = referenceLogits(reference, prompt, rows).map((logits) => {
+      logits[MASK_TOKEN_ID] = -Infinity
+      return logits.indexOf(Math.max(...logits))
+    })
+    total += best.length
+    agreed += best.filter((id, row) => id === alone!.ids[row]).length
+    for (const entropy of alone!.entropies!) assert.ok(Number.isFinite(entropy) && entropy >= 0)
+  }
+  t.diagnostic(`int8 picks the double-precision token in ${agreed} of ${total} rows`)
+  assert.ok(agreed >= 0.9 * total, `${agreed} of ${total} rows agree`)
+})
+
+/** Equal up to the last bits, in which attention's sums may differ with their padding. */
+function assertSameResults(a: RowResults, b: RowResults): void {
+  assert.deepEqual(a.ids, b.ids)
+  for (const [row, entropy] of a.entropies!.entries()) {
+    assert.ok(Math.abs(entropy - b.entropies![row]!) < 0.02, `row ${row}: entropy differs`)
+  }
+}
+
+test('a padding token whose embedding is all zeros goes through int8', async () => {
+  const { engine, reference } = await setUp('int8', { seed: 13, layers: 1 })
+  const sequence = engine.open()
+  const rows = causal([0])
+  const [results] = await engine.forward([{ sequence, ...rows }])
+  const [logits] = referenceLogits(reference, [], rows)
+  assert.deepEqual(Math.max(...logits!), 0)
+  assertCandidates(results!, [logits!], 1e-6)
+})
+
+test('sequences are bounded, reusable, and forget what they cached', async () => {
+  const { engine } = await setUp('fp32')
+  const open = [engine.open(), engine.open(), engine.open()]
+  assert.throws(
+    () => engine.open(),
+    (error) => error instanceof ApiError && error.code === 'overloaded',
+  )
+  const sequence = open[0]!
+  const rows = { sequence, ...causal([5, 6, 7]) }
+  const [before] = await engine.forward([rows])
+  engine.commit(sequence, 3)
+  engine.close(sequence)
+  engine.close(sequence)
+  engine.checkIntegrity()
+  assert.throws(() => engine.cachedLength(sequence), InvariantError)
+
+  const again = engine.open()
+  assert.notEqual(again, sequence)
+  assert.equal(engine.cachedLength(again), 0)
+  const [fresh] = await engine.forward([{ ...rows, sequence: again }])
+  assert.deepEqual(fresh, before)
+  for (const id of [again, ...open]) engine.close(id)
+  engine.checkIntegrity()
+})
+
+test('misuse is refused before it reaches the graph', async () => {
+  const { engine } = await setUp('fp32')
+  const sequence = engine.open()
+  const good: SequenceRows = { sequence, ...causal([1, 2, 4]) }
+  const bad: Record<string, SequenceRows[]> = {
+    'empty batch': [],
+    'same sequence twice': [good, good],
+    'no rows': [{ ...good, tail: [], readTail: 0 }],
+    'unknown sequence': [{ ...good, sequence: 999 }],
+    'token outside the vocabulary': [{ ...good, tail: [1, VOCABULARY, 4] }],
+    'negative token': [{ ...good, tail: [1, -1, 4] }],
+    'reads more than the tail': [{ ...good, readTail: 4 }],
+    'group after more than the tail': [{ ...good, groups: [{ tokens: [3], afterTail: 4 }] }],
+    'group over the block length': [
+      { ...good, groups: [{ tokens: new Array<number>(17).fill(3), afterTail: 0 }] },
+    ],
+    'tail over the context': [{ ...good, tail: new Array<number>(193).fill(1) }],
+  }
+  for (const [name, batch] of Object.entries(bad)) {
+    await assert.rejects(engine.forward(batch), InvariantError, name)
+  }
+  assert.throws(() => engine.commit(sequence, 0), InvariantError, 'commit without a forward')
+  await engine.forward([good])
+  assert.throws(() => engine.commit(sequence, 4), InvariantError, 'commit over the tail')
+  engine.commit(sequence, 2)
+  assert.throws(() => engine.commit(sequence, 1), InvariantError, 'second commit')
+  assert.equal(engine.cachedLength(sequence), 2)
+})
+
+test('a forward may fill the context to its last position', async () => {
+  const { engine, reference } = await setUp('fp32', { contextLength: 64 })
+  const sequence = engine.open()
+  const prompt = Array.from({ length: 63 }, (_, i) => 4 + (i % 90))
+  await engine.forward([{ sequence, ...causal(prompt) }])
+  engine.commit(sequence, 63)
+  const groups = [{ tokens: new Array<number>(16).fill(MASK_TOKEN_ID), afterTail: 1 }]
+  const rows: ForwardRows = { ...causal([8]), groups }
+  const [results] = await engine.forward([{ sequence, ...rows }])
+  assertResults(results!, referenceLogits(reference, prompt, rows), TOLERANCE)
+  engine.commit(sequence, 1)
+  assert.equal(engine.cachedLength(sequence), 64)
+  await assert.rejects(engine.forward([{ sequence, ...causal([9]) }]), InvariantError)
+})

@@ -1,0 +1,60 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+
+import { ModelError } from './model-error.ts'
+
+/** The only file that knows onnxruntime-node: everything else speaks of graphs, feeds and tensors. */
+
+export interface RuntimeOptions {
+  /** Threads of one forward. */
+  readonly threads: number
+  /** Whether waiting threads spin: answers sooner, at the price of a busy core between forwards. */
+  readonly spinning: boolean
+}
+
+export type Feeds = Record<string, Tensor>
+export type Outputs = Readonly<Record<string, Tensor>>
+
+export class OnnxGraph {
+  readonly #ortSession: InferenceSession
+
+  private constructor(ortSession: InferenceSession) {
+    this.#ortSession = ortSession
+  }
+
+  /** @throws ModelError if the runtime refuses the file. */
+  static async load(file: Uint8Array, { threads, spinning }: RuntimeOptions): Promise<OnnxGraph> {
+    try {
+      const ortSession = await InferenceSession.create(file, {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        enableMemPattern: false, // patterns are per shape, and shapes change from run to run
+        logSeverityLevel: 3,
+        extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' } } },
+      })
+      return new OnnxGraph(ortSession)
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new ModelError('graph', `is refused by the runtime: ${reason}`, { cause })
+    }
+  }
+
+  /** Blocks the thread until done. The outputs are copies, and belong to the caller. */
+  run(feeds: Feeds): Promise<Outputs> {
+    return this.#ortSession.run(feeds)
+  }
+
+  dispose(): Promise<void> {
+    return this.#ortSession.release()
+  }
+}
+
+/** A feed that refers to `data`, not to a copy of it. */
+export function tensor(
+  data: Float32Array | Int32Array | BigInt64Array,
+  shape: readonly number[],
+): Tensor {
+  if (data instanceof Float32Array) return new Tensor('float32', data, shape)
+  if (data instanceof Int32Array) return new Tensor('int32', data, shape)
+  return new Tensor('int64', data, shape)
+}

@@ -1,0 +1,41 @@
+import { limits } from '@setblock/shared'
+
+import { rowCount } from './attention-mask.ts'
+import { GRAPH } from './graph-contract.ts'
+import type { Outputs } from './onnx-graph.ts'
+import type { ForwardRows, RowResults } from '../decoding/rows.ts'
+
+/** The graph's flat outputs, dealt to the sequences in the order in which `selectRows` asked for them. */
+export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): RowResults[] {
+  const ids = outputs[GRAPH.ids]!.data as Int32Array
+  const entropies = outputs[GRAPH.entropy]!.data as Float32Array
+  const topIds = outputs[GRAPH.topIds]!.data as Int32Array
+  const topValues = outputs[GRAPH.topValues]!.data as Float32Array
+  let read = 0
+  let entropy = 0
+  let top = 0
+  return batch.map((rows) => {
+    const count = rowCount(rows) - rows.tail.length + rows.readTail
+    const results: { -readonly [K in keyof RowResults]: RowResults[K] } = {
+      ids: ids.slice(read, (read += count)),
+    }
+    if (rows.entropies) results.entropies = entropies.slice(entropy, (entropy += count))
+    const candidates = topRowCount(rows, count) * limits.topKMax
+    if (rows.top !== 'none') {
+      results.topIds = topIds.slice(top, top + candidates)
+      results.topLogits = topValues.slice(top, (top += candidates))
+    }
+    return results
+  })
+}
+
+function topRowCount({ top, readTail }: ForwardRows, readRows: number): number {
+  switch (top) {
+    case 'none':
+      return 0
+    case 'tail':
+      return readTail
+    case 'all':
+      return readRows
+  }
+}

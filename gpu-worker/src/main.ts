@@ -1,0 +1,62 @@
+/** Composition root of the GPU worker: configuration, model, engine thread, HTTP server; SIGTERM and SIGINT drain. */
+import { serve, type ServerType } from '@hono/node-server'
+import { limits } from '@setblock/shared'
+import { loadModel } from './engine/manifest.ts'
+import { EngineClient } from './engine-thread/engine-client.ts'
+import { createApp } from './server/app.ts'
+import { readConfig, type WorkerConfig } from './server/config.ts'
+import { logToStdout } from './server/log.ts'
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env)
+  const { modelFolder, precision, threads, spinning, runningMax, queueLengthMax } = config
+  const { manifest } = await loadModel(modelFolder, precision)
+  const engine = await EngineClient.start({
+    modelFolder,
+    precision,
+    threads,
+    spinning,
+    runningMax,
+    queueLengthMax,
+  })
+  const app = await createApp({
+    engine,
+    manifest,
+    precision,
+    jobSecret: config.jobSecret,
+    log: logToStdout,
+    now: Date.now,
+  })
+  const server = await listen(app.fetch, config)
+  const shutDown = (): void => {
+    logToStdout('draining', { activeJobs: engine.activeJobs })
+    void engine.drain(limits.drainMs).then(() => server.close(() => process.exit(0)))
+  }
+  process.once('SIGTERM', shutDown)
+  process.once('SIGINT', shutDown)
+  engine.ended.catch((error: unknown) => fail(error))
+}
+
+function listen(
+  fetch: Parameters<typeof serve>[0]['fetch'],
+  config: WorkerConfig,
+): Promise<ServerType> {
+  const { host, port, modelFolder, precision, threads } = config
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch, hostname: host, port }, (address) => {
+      logToStdout('ready', { host, port: address.port, model: modelFolder, precision, threads })
+      resolve(server)
+    })
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE'
+      reject(taken ? new Error(`port ${port} on ${host} is in use (SETBLOCK_WORKER_PORT)`) : error)
+    })
+  })
+}
+
+function fail(error: unknown): never {
+  process.stderr.write(`gpu-worker: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
+
+main().catch(fail)

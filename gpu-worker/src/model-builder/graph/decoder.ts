@@ -1,0 +1,94 @@
+import type { Architecture } from '@setblock/shared'
+
+import { attention } from './attention.ts'
+import { constantInts } from './graph-builder.ts'
+import type { GraphBuilder, Precision, Rows } from './graph-builder.ts'
+import { head } from './head.ts'
+import { linear } from './linear.ts'
+import { mlp } from './mlp.ts'
+import { addAndNorm, rmsNorm } from './norm.ts'
+import { zeroPointsFor } from './quantise.ts'
+import { addRopeTables } from './rope.ts'
+import { GRAPH } from '../../engine/graph-contract.ts'
+import { OnnxModel, type Value } from '../onnx-model.ts'
+import type { ModelWeights } from '../weights.ts'
+
+export interface DecoderOptions {
+  readonly architecture: Architecture
+  readonly precision: Precision
+  /** Rows of the RoPE tables: every position a run may name. */
+  readonly positions: number
+  readonly maskTokenId: number
+  readonly logits: boolean
+}
+
+/**
+ * The whole graph: embed, then per layer norm -> attention -> add and norm -> MLP -> add and norm, then
+ * head. Inputs and outputs are those of `engine/graph-contract.ts`.
+ */
+export function buildDecoder(weights: ModelWeights, options: DecoderOptions): OnnxModel {
+  const { architecture, precision } = options
+  const model = new OnnxModel()
+  const builder: GraphBuilder = { model, architecture, precision, quantised: new Map() }
+  model.input(GRAPH.inputIds, 'int32', ['B', 'S'])
+  model.input(GRAPH.positionIds, 'int64', ['B', 'S'])
+  model.input(GRAPH.attentionBias, 'float32', ['B', 1, 'S', 'U'])
+  model.input(GRAPH.logitRows, 'int32', ['R'])
+  addRopeTables(builder, options.positions)
+
+  head(builder, decoderLayers(builder, weights), {
+    weights: weights.head,
+    maskTokenId: options.maskTokenId,
+    logits: options.logits,
+  })
+  return model
+}
+
+/** Tokens to the read rows' normed hidden states (R, hidden); also emits `new_rows`. */
+function decoderLayers(builder: GraphBuilder, weights: ModelWeights): Rows {
+  const { model, architecture } = builder
+  const { hiddenSize, vocabularySize, heads, headSize } = architecture
+  const embedding = model.initializer('embedding', {
+    type: 'float32',
+    shape: [vocabularySize, hiddenSize],
+    data: weights.embedding,
+  })
+  let zeroPoints = zeroPointsFor(builder, 'zero_points', GRAPH.inputIds)
+  let residual = model.node('embedded', 'Gather', [embedding, GRAPH.inputIds])
+  let normed = rmsNorm(builder, 'layer.0.norm', residual, weights.layers[0]!.attentionNorm)
+  const kept: Value[] = []
+  for (const [index, layer] of weights.layers.entries()) {
+    const isLast = index === architecture.layers - 1
+    const name = `layer.${index}`
+    const hidden = { value: normed, size: hiddenSize, zeroPoints }
+    const attended = attention(builder, index, hidden, layer)
+    kept.push(attended.keys, attended.values)
+    let mixed = attended.mixed
+    if (isLast) {
+      // From here on only the read rows matter: the others have left their keys and values.
+      mixed = readRows(builder, mixed, heads * headSize)
+      residual = readRows(builder, residual, hiddenSize)
+      zeroPoints = zeroPointsFor(builder, 'read_zero_points', GRAPH.logitRows)
+    }
+    const mixedRows = { value: mixed, size: heads * headSize, zeroPoints }
+    const projected = linear(builder, `${name}.attention.out`, mixedRows, layer.attentionOutput)
+    const middle = addAndNorm(builder, `${name}.mlp_norm`, [residual, projected], layer.mlpNorm)
+    const mlpRows = { value: middle.normed, size: hiddenSize, zeroPoints }
+    const update = mlp(builder, `${name}.mlp`, mlpRows, layer)
+    const nextNorm = weights.layers[index + 1]?.attentionNorm ?? weights.finalNorm
+    const end = addAndNorm(builder, `${name}.end`, [middle.sum, update], nextNorm)
+    residual = end.sum
+    normed = end.normed
+  }
+  model.node(GRAPH.newRows, 'Concat', kept, { attributes: { axis: { int: -1 } } })
+  const keptSize = kept.length * architecture.keyValueHeads * headSize
+  model.output(GRAPH.newRows, 'float32', ['B', 'S', keptSize])
+  return { value: normed, size: hiddenSize, zeroPoints }
+}
+
+/** (B, S, size) to the rows of `logit_rows`, (R, size). */
+function readRows(builder: GraphBuilder, value: Value, size: number): Value {
+  const flatShape = constantInts(builder, `shape.flat.${size}`, [-1, size])
+  const flat = builder.model.node(`${value}.flat`, 'Reshape', [value, flatShape])
+  return builder.model.node(`${value}.read`, 'Gather', [flat, GRAPH.logitRows])
+}

@@ -1,0 +1,72 @@
+import { limits } from '@setblock/shared'
+
+import { constantInts } from './graph-builder.ts'
+import type { GraphBuilder, Rows } from './graph-builder.ts'
+import { linearWithout } from './linear.ts'
+import { GRAPH } from '../../engine/graph-contract.ts'
+import { DATA_TYPES, type Value } from '../onnx-model.ts'
+import type { Matrix } from '../weights.ts'
+
+export interface HeadOptions {
+  readonly weights: Matrix
+  /** Never predicted, never a candidate, no part of the entropy. */
+  readonly maskTokenId: number
+  /** Adds the `logits` output; for parity tests. */
+  readonly logits: boolean
+}
+
+/** The read rows (R, hidden) to ids, entropies and candidates: kilobytes leave the graph, not logits. */
+export function head(builder: GraphBuilder, rows: Rows, options: HeadOptions): void {
+  const { model } = builder
+  const logits = linearWithout(builder, GRAPH.logits, rows, {
+    matrix: options.weights,
+    blocked: [options.maskTokenId],
+  })
+  const best = model.node('best', 'ArgMax', [logits], {
+    attributes: { axis: { int: -1 }, keepdims: { int: 0 } },
+  })
+  toInt32(builder, GRAPH.ids, best)
+  model.output(GRAPH.ids, 'int32', ['R'])
+  entropy(builder, logits)
+  candidates(builder, logits)
+  if (options.logits) model.output(GRAPH.logits, 'float32', ['R', options.weights.outputs])
+}
+
+/** -sum(p log p). By LogSoftmax, since ReduceLogSumExp costs five times as much as everything here. */
+function entropy(builder: GraphBuilder, logits: Value): void {
+  const { model } = builder
+  model.input(GRAPH.entropyRows, 'int32', ['E'])
+  const wanted = model.node('entropy.logits', 'Gather', [logits, GRAPH.entropyRows])
+  const logProbabilities = model.node('entropy.log_p', 'LogSoftmax', [wanted], {
+    attributes: { axis: { int: -1 } },
+  })
+  const probabilities = model.node('entropy.p', 'Exp', [logProbabilities])
+  const terms = model.node('entropy.terms', 'Mul', [probabilities, logProbabilities])
+  const lastAxis = constantInts(builder, 'last_axis', [-1])
+  const sum = model.node('entropy.sum', 'ReduceSum', [terms, lastAxis], {
+    attributes: { keepdims: { int: 0 } },
+  })
+  model.node(GRAPH.entropy, 'Neg', [sum])
+  model.output(GRAPH.entropy, 'float32', ['E'])
+}
+
+function candidates(builder: GraphBuilder, logits: Value): void {
+  const { model } = builder
+  model.input(GRAPH.topRows, 'int32', ['P'])
+  const wanted = model.node('top.logits', 'Gather', [logits, GRAPH.topRows])
+  const count = constantInts(builder, 'top.count', [limits.topKMax])
+  model.multiNode({
+    name: 'top',
+    op: 'TopK',
+    inputs: [wanted, count],
+    outputs: [GRAPH.topValues, 'top.ids_int64'],
+  })
+  toInt32(builder, GRAPH.topIds, 'top.ids_int64')
+  model.output(GRAPH.topValues, 'float32', ['P', limits.topKMax])
+  model.output(GRAPH.topIds, 'int32', ['P', limits.topKMax])
+}
+
+/** Token ids fit int32, which JavaScript reads without BigInt. */
+function toInt32(builder: GraphBuilder, name: string, value: Value): void {
+  builder.model.node(name, 'Cast', [value], { attributes: { to: { int: DATA_TYPES.int32 } } })
+}

@@ -1,0 +1,23 @@
+import type { GraphBuilder, Rows } from './graph-builder.ts'
+import { linear } from './linear.ts'
+import { MICROSOFT, type Value } from '../onnx-model.ts'
+import type { LayerWeights } from '../weights.ts'
+
+/** SwiGLU: down(silu(gate(x)) * up(x)). */
+export function mlp(builder: GraphBuilder, name: string, rows: Rows, weights: LayerWeights): Value {
+  const { model, architecture } = builder
+  const joined = linear(builder, `${name}.gate_up`, rows, weights.gateUp)
+  const [gate, up] = [`${name}.gate`, `${name}.up`] as const
+  model.multiNode(
+    { name: `${name}.split`, op: 'Split', inputs: [joined], outputs: [gate, up] },
+    { attributes: { axis: { int: -1 }, num_outputs: { int: 2 } } },
+  )
+  // x * sigmoid(alpha x): SiLU at alpha 1.
+  const silu = model.node(`${name}.silu`, 'QuickGelu', [gate], {
+    domain: MICROSOFT,
+    attributes: { alpha: { float: 1 } },
+  })
+  const value = model.node(`${name}.gated`, 'Mul', [silu, up])
+  const gated = { ...rows, value, size: architecture.intermediateSize }
+  return linear(builder, `${name}.down`, gated, weights.down)
+}

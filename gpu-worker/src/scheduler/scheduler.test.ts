@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Job, JobEvent } from '@setblock/shared'
+import { TOY_MASK, TOY_STOP, ToyEngine, type ToyOptions } from '../test-support/toy-engine.ts'
+import { FAILED_STEPS_MAX, Scheduler } from './scheduler.ts'
+
+const job = (id: string, change: Partial<Job> = {}): Job => ({
+  id,
+  model: 'toy',
+  tokenIds: [1, 8 + id.length, 20 + (id.charCodeAt(0) % 20)],
+  maxTokens: 40,
+  stopTokenIds: [],
+  decoding: { mode: 'sbd', gamma: 0.35, blockLength: 8, rule: 'strict' },
+  sampling: { temperature: 0, topP: 1, topK: 0, seed: 1 },
+  ...change,
+})
+
+interface Bench {
+  readonly engine: ToyEngine
+  readonly scheduler: Scheduler
+  /** Submits and resolves with all events of the job when its terminal one has come. */
+  readonly events: (job: Job, onEvent?: (event: JobEvent) => void) => Promise<JobEvent[]>
+  readonly clock: { nowMs: number }
+  readonly stopped: Promise<void>
+}
+
+function start(options: Partial<ToyOptions> & { runningMax?: number } = {}): Bench {
+  const engine = new ToyEngine({ missRate: 0.3, ...options })
+  const clock = { nowMs: 0 }
+  const runningMax = options.runningMax ?? 1
+  const now = (): number => clock.nowMs
+  const scheduler = new Scheduler({ engine, maskTokenId: TOY_MASK, runningMax, now })
+  const stopped = scheduler.run()
+  const events: Bench['events'] = (submitted, onEvent) =>
+    new Promise((resolve) => {
+      const seen: JobEvent[] = []
+      scheduler.submit(submitted, (event) => {
+        assert.ok(!isTerminal(seen.at(-1)), 'an event after the terminal one')
+        seen.push(event)
+        onEvent?.(event)
+        if (isTerminal(event)) setTimeout(resolve, 0, seen)
+      })
+    })
+  return { engine, scheduler, events, clock, stopped }
+}
+
+const isTerminal = (event: JobEvent | undefined): boolean =>
+  event?.type === 'end' || event?.type === 'error'
+
+const text = (events: readonly JobEvent[]): number[] => {
+  const tokens = new Map<number, number>()
+  for (const event of events) {
+    if (event.type !== 'reveal') continue
+    for (const [index, at] of event.positions.entries()) tokens.set(at, event.tokenIds[index]!)
+  }
+  return [...tokens].sort(([a], [b]) => a - b).map(([, token]) => token)
+}
+
+test('a job gives start, reveals and end with the account of its forwards', async () => {
+  const { engine, scheduler, events, stopped } = start()
+  const seen = await events(job('a'))
+  assert.equal(seen[0]?.type, 'start')
+  const end = seen.at(-1)
+  assert.equal(end?.type, 'end')
+  assert.equal(end.finishReason, 'length')
+  assert.equal(end.usage.promptTokens, 3)
+  assert.equal(end.usage.completionTokens, 40)
+  assert.deepEqual(end.usage.forwardPasses, { prefill: 0, decode: engine.batches.length })
+  assert.equal(end.usage.tokensPerForward, 40 / engine.batches.length)
+  assert.equal(end.usage.effectiveGamma, 0.35)
+  assert.equal(engine.openSequences, 0)
+  scheduler.stop()
+  await stopped
+})
+
+test('jobs run in order of arrival, one at a time', async () => {
+  const { scheduler, events, stopped } = start()
+  const order: string[] = []
+  const note = (id: string) => (event: JobEvent) => {
+    if (event.type !== 'reveal') order.push(`${id} ${event.type}`)
+  }
+  await Promise.all(['a', 'b', 'c'].map((id) => events(job(id), note(id))))
+  assert.deepEqual(order, ['a start', 'a end', 'b start', 'b end', 'c start', 'c end'])
+  scheduler.stop()
+  await stopped
+})
+
+test('batched equals alone', async () => {
+  const jobs = ['a', 'bb', 'ccc', 'dddd'].map((id, index) =>
+    job(id, {
+      decoding: {
+        mode: (['ntp', 'sbd', 'verified'] as const)[index % 3]!,
+        gamma: 0.35,
+        blockLength: 8,
+        rule: 'strict',
+      },
+    }),
+  )
+  const alone = start()
+  const expected: number[][] = []
+  for (const each of jobs) expected.push(text(await alone.events(each)))
+  alone.scheduler.stop()
+  const together = start({ runningMax: 3 })
+  const actual = await Promise.all(jobs.map((each) => together.events(each)))
+  assert.deepEqual(actual.map(text), expected)
+  assert.ok(together.engine.batches.some((batch) => batch.length === 3))
+  together.scheduler.stop()
+  await Promise.all([alone.stopped, together.stopped])
+})
+
+test('a cancelled job leaves before the next forward, also while it waits', async () => {
+  const { engine, scheduler, events, stopped } = start()
+  let forwardsAtCancel = 0
+  const waiting = events(job('w'))
+  const running = events(job('r'), (event) => {
+    if (event.type !== 'start') return
+  })
+  await waiting
+  const cancelled = events(job('c'), (event) => {
+    if (event.type !== 'reveal' || forwardsAtCancel > 0) return
+    forwardsAtCancel = engine.batches.length
+    scheduler.cancel('c')
+  })
+  const queued = events(job('q'))
+  scheduler.cancel('q')
+  await running
+  for (const seen of [await cancelled, await queued]) {
+    const last = seen.at(-1)
+    assert.equal(last?.type === 'error' && last.code, 'aborted')
+  }
+  assert.equal(engine.batches.length, forwardsAtCancel)
+  assert.equal(engine.openSequences, 0)
+  scheduler.stop()
+  await stopped
+})
+
+test('a deadline ends a job that is late, waiting or running', async () => {
+  const { scheduler, events, clock, stopped } = start()
+  const running = events(job('r', { deadlineMs: 50 }), (event) => {
+    if (event.type === 'reveal') clock.nowMs += 20
+  })
+  const waiting = events(job('w', { deadlineMs: 10 }))
+  for (const seen of await Promise.all([running, waiting])) {
+    const last = seen.at(-1)
+    assert.equal(last?.type === 'error' && last.code, 'deadline_exceeded')
+  }
+  scheduler.stop()
+  await stopped
+})
+
+test('whichever forward throws, every job is answered once and every sequence is free', async () => {
+  for (let failing = 0; failing < 40; failing += 1) {
+    const { engine, scheduler, events, stopped } = start({
+      failingForwards: new Set([failing]),
+      runningMax: 2,
+    })
+    const all = await Promise.all(['a', 'b', 'c', 'd'].map((id) => events(job(id))))
+    const failed = all.filter((seen) => seen.at(-1)?.type === 'error')
+    assert.ok(failed.length <= 2)
+    if (failing < engine.batches.length) assert.ok(failed.length >= 1, `forward ${failing}`)
+    for (const seen of failed) {
+      const last = seen.at(-1)
+      assert.equal(last?.type === 'error' && last.code, 'internal_error')
+    }
+    assert.equal(engine.openSequences, 0)
+    scheduler.stop()
+    await stopped
+  }
+})
+
+test('forwards that keep failing end the loop, and everybody is told', async () => {
+  const failingForwards = new Set(Array.from({ length: FAILED_STEPS_MAX }, (_, index) => index))
+  const { events, stopped } = start({ failingForwards })
+  const rejected = assert.rejects(stopped, /told to fail/)
+  const all = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((id) => events(job(id))))
+  for (const seen of all) assert.equal(seen.at(-1)?.type, 'error')
+  await rejected
+})
+
+test('stop answers those who wait and those who run', async () => {
+  const { engine, scheduler, events, stopped } = start()
+  const all = ['a', 'b', 'c'].map((id) => events(job(id, { stopTokenIds: [TOY_STOP] })))
+  scheduler.stop()
+  await stopped
+  for (const seen of await Promise.all(all)) {
+    const last = seen.at(-1)
+    assert.equal(last?.type === 'error' && last.code, 'worker_draining')
+  }
+  assert.equal(engine.openSequences, 0)
+})

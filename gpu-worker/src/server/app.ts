@@ -1,0 +1,132 @@
+import {
+  ApiError,
+  ERRORS,
+  importJobSecret,
+  jobSchema,
+  limits,
+  parseWith,
+  sha256Hex,
+  verifyJobToken,
+  type JobKey,
+  type Manifest,
+} from '@setblock/shared'
+import { Hono, type Context } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import type { EngineClient } from '../engine-thread/engine-client.ts'
+import { jobStream } from './job-stream.ts'
+import type { Log } from './log.ts'
+import { assertServable } from './validate-job.ts'
+
+export interface ServerDependencies {
+  readonly engine: EngineClient
+  readonly manifest: Manifest
+  readonly precision: string
+  readonly jobSecret: string
+  readonly log: Log
+  /** Unix time in milliseconds. */
+  readonly now: () => number
+}
+
+/** The worker's HTTP routes. Before the first event an error is a JSON envelope, after it an event. */
+export async function createApp(dependencies: ServerDependencies): Promise<Hono> {
+  const { engine, manifest, precision, log } = dependencies
+  const key = await importJobSecret(dependencies.jobSecret)
+  const app = new Hono()
+
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+
+  app.get('/readyz', (c) => {
+    const ready = engine.state === 'ready'
+    return c.json(
+      { status: ready ? 'ready' : engine.state, activeJobs: engine.activeJobs },
+      ready ? 200 : 503,
+    )
+  })
+
+  app.get('/v1/models', (c) => {
+    const { id, contextLength, maxBlockLength, tokenizer, defaults } = manifest
+    const model = {
+      id,
+      contextLength,
+      maxBlockLength,
+      tokenizerSha256: tokenizer.sha256,
+      defaults,
+      precision,
+    }
+    return c.json({ models: [model] })
+  })
+
+  app.post('/v1/jobs', jobBodyLimit(), async (c) => {
+    const body = new Uint8Array(await c.req.arrayBuffer())
+    await authorize(c, { key, body, nowMs: dependencies.now() })
+    const job = parseWith(jobSchema, parseJson(body))
+    assertServable(job, manifest)
+    const startedMs = performance.now()
+    const stream = jobStream({
+      engine,
+      job,
+      signal: c.req.raw.signal,
+      onEnd: (event) => {
+        const how = event === 'client-gone' ? event : event.type
+        const code = event !== 'client-gone' && event.type === 'error' ? event.code : null
+        log('job', {
+          id: job.id,
+          how,
+          code,
+          mode: job.decoding.mode,
+          ms: performance.now() - startedMs,
+        })
+      },
+    })
+    return c.body(stream, 200, {
+      'content-type': 'application/x-ndjson',
+      'cache-control': 'no-store',
+    })
+  })
+
+  app.notFound((c) =>
+    refuse(c, new ApiError('not_found', `no route ${c.req.method} ${c.req.path}`)),
+  )
+  app.onError((error, c) => {
+    const known = ApiError.from(error)
+    if (!(error instanceof ApiError)) log('error', { path: c.req.path, message: error.message })
+    return refuse(c, known)
+  })
+  return app
+}
+
+function jobBodyLimit() {
+  return bodyLimit({
+    maxSize: limits.jobBodyBytesMax,
+    onError: () => {
+      throw new ApiError('request_too_large', `a job may have ${limits.jobBodyBytesMax} bytes`)
+    },
+  })
+}
+
+async function authorize(
+  c: Context,
+  request: { key: JobKey; body: Uint8Array<ArrayBuffer>; nowMs: number },
+): Promise<void> {
+  const token = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1]
+  if (token === undefined) throw new ApiError('invalid_job_token', 'a job token is required')
+  const bodySha256 = await sha256Hex(request.body)
+  const verdict = await verifyJobToken(request.key, { token, bodySha256, nowMs: request.nowMs })
+  if (!verdict.ok)
+    throw new ApiError('invalid_job_token', `the job token is refused: ${verdict.failure}`)
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+  } catch {
+    throw new ApiError('invalid_json', 'the body is not JSON in UTF-8')
+  }
+}
+
+function refuse(c: Context, error: ApiError): Response {
+  const headers: Record<string, string> = {}
+  if (error.retryAfterSeconds !== undefined)
+    headers['retry-after'] = String(error.retryAfterSeconds)
+  return c.json(error.toEnvelope(), ERRORS[error.code].status as 400, headers)
+}

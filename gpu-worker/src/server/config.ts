@@ -1,0 +1,58 @@
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { limits } from '@setblock/shared'
+import * as z from 'zod'
+
+const bundledModel = fileURLToPath(new URL('../../../models/setblock-nano', import.meta.url))
+
+const environmentSchema = z.object({
+  SETBLOCK_WORKER_HOST: z.string().min(1).default('127.0.0.1'),
+  SETBLOCK_WORKER_PORT: z.coerce.number().int().min(0).max(65_535).default(8788),
+  SETBLOCK_MODEL: z.string().min(1).default(bundledModel),
+  SETBLOCK_PRECISION: z.enum(['int8', 'fp32']).default('int8'),
+  SETBLOCK_JOB_SECRET: z
+    .string({ error: 'is required' })
+    .min(
+      limits.jobSecretCharactersMin,
+      `must have at least ${limits.jobSecretCharactersMin} characters`,
+    ),
+  /** 0: as many as there are cores. */
+  SETBLOCK_THREADS: z.coerce.number().int().min(0).max(256).default(0),
+  /** Spinning threads answer sooner and burn CPU between forwards. */
+  SETBLOCK_SPINNING: z.enum(['0', '1']).default('0'),
+  SETBLOCK_RUNNING_MAX: z.coerce.number().int().min(1).max(64).default(1),
+  SETBLOCK_QUEUE_MAX: z.coerce.number().int().min(0).max(4096).default(limits.queueLengthMax),
+})
+
+export interface WorkerConfig {
+  readonly host: string
+  readonly port: number
+  readonly modelFolder: string
+  readonly precision: 'int8' | 'fp32'
+  readonly jobSecret: string
+  readonly threads: number
+  readonly spinning: boolean
+  readonly runningMax: number
+  readonly queueLengthMax: number
+}
+
+/** Reads the environment once. @throws Error naming the first variable at fault, never its value. */
+export function readConfig(environment: NodeJS.ProcessEnv): WorkerConfig {
+  const result = environmentSchema.safeParse(environment)
+  if (!result.success) {
+    const issue = result.error.issues[0]
+    throw new Error(`${issue?.path.join('.')}: ${issue?.message}`)
+  }
+  const value = result.data
+  return Object.freeze({
+    host: value.SETBLOCK_WORKER_HOST,
+    port: value.SETBLOCK_WORKER_PORT,
+    modelFolder: value.SETBLOCK_MODEL,
+    precision: value.SETBLOCK_PRECISION,
+    jobSecret: value.SETBLOCK_JOB_SECRET,
+    threads: value.SETBLOCK_THREADS || availableParallelism(),
+    spinning: value.SETBLOCK_SPINNING === '1',
+    runningMax: value.SETBLOCK_RUNNING_MAX,
+    queueLengthMax: value.SETBLOCK_QUEUE_MAX,
+  })
+}

@@ -1,0 +1,29 @@
+import { ApiError, type Job, type Manifest } from '@setblock/shared'
+
+/**
+ * What the job schema cannot know: whether this model can serve the job.
+ * @throws ApiError naming the field.
+ */
+export function assertServable(job: Job, manifest: Manifest): void {
+  const { contextLength, maxBlockLength, maskTokenId, architecture } = manifest
+  if (job.model !== manifest.id) {
+    throw new ApiError('model_not_found', `model ${job.model} is not loaded`, { param: 'model' })
+  }
+  if (job.session !== undefined) {
+    throw new ApiError('unsupported_parameter', 'session: not supported', { param: 'session' })
+  }
+  const needed = job.tokenIds.length + job.maxTokens
+  if (needed > contextLength) {
+    const text = `${job.tokenIds.length} prompt tokens + maxTokens ${job.maxTokens} exceed the context of ${contextLength}`
+    throw new ApiError('context_length_exceeded', text, { param: 'maxTokens' })
+  }
+  if (job.decoding.blockLength > maxBlockLength) {
+    const text = `blockLength ${job.decoding.blockLength} exceeds the model's ${maxBlockLength}`
+    throw new ApiError('invalid_request', text, { param: 'decoding.blockLength' })
+  }
+  const known = (id: number): boolean => id < architecture.vocabularySize && id !== maskTokenId
+  if (!job.tokenIds.every(known)) {
+    const text = 'tokenIds: an id is outside the vocabulary or is the mask token'
+    throw new ApiError('invalid_request', text, { param: 'tokenIds' })
+  }
+}

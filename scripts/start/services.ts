@@ -1,0 +1,123 @@
+import path from 'node:path'
+import type { StartOptions } from './options.ts'
+import { startService, type Service } from './service.ts'
+import { DEMO_OWNER, keyDigest, statePaths, writePrivate, type InstanceSecrets } from './state.ts'
+
+export const repository = path.resolve(import.meta.dirname, '..', '..')
+const wrangler = path.join(repository, 'node_modules', 'wrangler', 'bin', 'wrangler.js')
+
+/** Keeps wrangler from asking, updating and reporting: it has nobody to talk to here. */
+const QUIET_WRANGLER = {
+  CI: '1',
+  WRANGLER_SEND_METRICS: 'false',
+  WRANGLER_SEND_ERROR_REPORTS: 'false',
+  WRANGLER_HIDE_BANNER: 'true',
+  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+}
+
+/** Everything a service needs to know; the ports are settled. */
+export interface Plan {
+  readonly options: StartOptions
+  readonly secrets: InstanceSecrets
+  readonly edgePort: number
+  readonly workerPort: number
+}
+
+export const edgeUrl = ({ options, edgePort }: Plan): string => `http://${options.host}:${edgePort}`
+export const workerUrl = ({ options, workerPort }: Plan): string =>
+  `http://${options.host}:${workerPort}`
+
+export function startWorker(plan: Plan): Service {
+  const { options, secrets, workerPort } = plan
+  return startService({
+    name: 'the worker',
+    lives: true,
+    script: [path.join(repository, 'gpu-worker', 'src', 'main.ts')],
+    env: {
+      SETBLOCK_WORKER_HOST: options.host,
+      SETBLOCK_WORKER_PORT: String(workerPort),
+      SETBLOCK_MODEL: options.modelFolder,
+      SETBLOCK_JOB_SECRET: secrets.jobSecret,
+    },
+    cwd: repository,
+    logFile: logFile(options, 'worker'),
+  })
+}
+
+/** Starts the edge on Node, with the demo key in its key file. */
+export async function startEdgeOnNode(plan: Plan): Promise<Service> {
+  const { options, secrets, edgePort } = plan
+  const { keys } = statePaths(options.stateFolder)
+  await writePrivate(keys, `${JSON.stringify({ [keyDigest(secrets.demoKey)]: DEMO_OWNER })}\n`)
+  return startService({
+    name: 'the edge',
+    lives: true,
+    script: [path.join(repository, 'edge', 'src', 'node.ts')],
+    env: {
+      SETBLOCK_EDGE_HOST: options.host,
+      SETBLOCK_EDGE_PORT: String(edgePort),
+      SETBLOCK_MODEL: options.modelFolder,
+      SETBLOCK_KEYS_FILE: keys,
+      SETBLOCK_JOB_SECRET: secrets.jobSecret,
+      GPU_WORKERS: workerUrl(plan),
+    },
+    cwd: repository,
+    logFile: logFile(options, 'edge'),
+  })
+}
+
+/** Starts the edge in the Workers runtime; its KV must hold the demo key already. */
+export async function startEdgeOnWorkers(plan: Plan): Promise<Service> {
+  const { options, secrets, edgePort } = plan
+  const paths = statePaths(options.stateFolder)
+  await writePrivate(
+    paths.edgeVariables,
+    `SETBLOCK_JOB_SECRET=${secrets.jobSecret}\nGPU_WORKERS=${workerUrl(plan)}\n`,
+  )
+  return startService({
+    name: 'the edge',
+    lives: true,
+    script: [
+      wrangler,
+      'dev',
+      `--ip=${options.host}`,
+      `--port=${edgePort}`,
+      '--inspector-port=0',
+      '--show-interactive-dev-session=false',
+      `--persist-to=${paths.wrangler}`,
+      `--env-file=${paths.edgeVariables}`,
+      `--assets=${paths.assets}`,
+    ],
+    // The asset build that wrangler runs by itself reads these two.
+    env: { ...QUIET_WRANGLER, SETBLOCK_MODEL: options.modelFolder, SETBLOCK_ASSETS: paths.assets },
+    cwd: repository,
+    logFile: logFile(options, 'edge'),
+  })
+}
+
+/** Puts the demo key's digest (never the key) where the edge on Workers looks keys up, and exits. */
+export function startSeeding(plan: Plan): Service {
+  const { options, secrets } = plan
+  return startService({
+    name: 'writing the demo key',
+    lives: false,
+    script: [
+      wrangler,
+      'kv',
+      'key',
+      'put',
+      `key:${keyDigest(secrets.demoKey)}`,
+      JSON.stringify(DEMO_OWNER),
+      '--binding=KEYS',
+      '--local',
+      `--persist-to=${statePaths(options.stateFolder).wrangler}`,
+    ],
+    env: QUIET_WRANGLER,
+    cwd: repository,
+    logFile: logFile(options, 'demo-key'),
+  })
+}
+
+function logFile(options: StartOptions, name: string): string {
+  return path.join(statePaths(options.stateFolder).logs, `${name}.log`)
+}

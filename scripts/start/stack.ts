@@ -1,0 +1,135 @@
+import { access, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { manifestSchema, parseWith } from '@setblock/shared'
+import type { StartOptions } from './options.ts'
+import { findPort } from './ports.ts'
+import { waitUntilReady } from './ready.ts'
+import type { Service } from './service.ts'
+import {
+  edgeUrl,
+  startEdgeOnNode,
+  startEdgeOnWorkers,
+  startSeeding,
+  startWorker,
+  workerUrl,
+  type Plan,
+} from './services.ts'
+import { StartError } from './start-error.ts'
+import { loadSecrets, statePaths } from './state.ts'
+
+/** Longest that a service may take to become ready, on a busy machine. */
+const READY_TIMEOUT_MS = 120_000
+
+/** A worker and an edge, running and ready. */
+export interface Stack {
+  /** Where the API answers; no trailing slash. */
+  readonly edgeUrl: string
+  readonly workerUrl: string
+  readonly demoKey: string
+  /** Id of the model served. */
+  readonly model: string
+  readonly logFolder: string
+  /** Resolves with the error when a service stops unasked; never rejects. */
+  readonly failed: Promise<StartError>
+  /** Ends both; resolves when no process of theirs is left. */
+  stop(): Promise<void>
+  /** Ends both at once, without letting them finish anything. */
+  kill(): void
+}
+
+/**
+ * Starts a worker and an edge and waits until both are ready. If it fails, or the signal aborts it,
+ * nothing is left running.
+ *
+ * @throws StartError saying in one line what is wrong.
+ */
+export async function startStack(options: StartOptions, signal: AbortSignal): Promise<Stack> {
+  const model = await readModelId(options.modelFolder)
+  const plan = await makePlan(options)
+  const services: Service[] = []
+  const keep = (service: Service): Service => {
+    services.push(service)
+    return service
+  }
+  const stop = async (): Promise<void> => {
+    await Promise.all(services.map((service) => service.stop()))
+  }
+  try {
+    await startServices(plan, { keep, signal })
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    edgeUrl: edgeUrl(plan),
+    workerUrl: workerUrl(plan),
+    demoKey: plan.secrets.demoKey,
+    model,
+    logFolder: statePaths(options.stateFolder).logs,
+    failed: Promise.race(
+      services
+        .filter(({ lives }) => lives)
+        .map(async (service) => {
+          await service.exited
+          return service.exitError()
+        }),
+    ),
+    stop,
+    kill: () => services.forEach((service) => service.kill()),
+  }
+}
+
+async function makePlan(options: StartOptions): Promise<Plan> {
+  const { host, port, workerPort, stateFolder } = options
+  return {
+    options,
+    edgePort: await findPort({ host, port, option: '--port' }),
+    workerPort: await findPort({ host, port: workerPort, option: '--worker-port' }),
+    secrets: await loadSecrets(statePaths(stateFolder).secrets),
+  }
+}
+
+interface Start {
+  /** Remembers a service, so that it is stopped when a later one does not start. */
+  readonly keep: (service: Service) => Service
+  readonly signal: AbortSignal
+}
+
+async function startServices(plan: Plan, { keep, signal }: Start): Promise<void> {
+  const worker = keep(startWorker(plan))
+  const edge = keep(await startEdge(plan, { keep, signal }))
+  const wait = (service: Service, url: string): Promise<void> =>
+    waitUntilReady({ service, url: `${url}/readyz`, timeoutMs: READY_TIMEOUT_MS, signal })
+  await Promise.all([wait(worker, workerUrl(plan)), wait(edge, edgeUrl(plan))])
+}
+
+async function startEdge(plan: Plan, { keep, signal }: Start): Promise<Service> {
+  switch (plan.options.edge) {
+    case 'node':
+      return startEdgeOnNode(plan)
+    case 'wrangler': {
+      const seeding = keep(startSeeding(plan))
+      await seeding.exited
+      signal.throwIfAborted()
+      if (!seeding.succeeded()) throw seeding.exitError()
+      return startEdgeOnWorkers(plan)
+    }
+  }
+}
+
+async function readModelId(folder: string): Promise<string> {
+  const file = path.join(folder, 'setblock.json')
+  try {
+    await access(file)
+  } catch {
+    throw new StartError(
+      `there is no model in ${folder} (setblock.json is missing); choose a folder with --model, ` +
+        'or build one with npm run build-model',
+    )
+  }
+  try {
+    return parseWith(manifestSchema, JSON.parse(await readFile(file, 'utf8'))).id
+  } catch (error) {
+    throw new StartError(`${file} is not a model manifest: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,98 @@
+import * as z from 'zod'
+import { blockLengthSchema, modeSchema, ruleSchema, modelIdSchema } from './job.ts'
+import { gammaSchema } from './gamma.ts'
+import { limits } from './limits.ts'
+
+const size = z.int().min(1)
+const tokenId = z.int().min(0).max(limits.tokenIdMax)
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
+/** A name inside the model folder: no separators, so it cannot lead out of it. */
+const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be a plain file name')
+
+const architectureSchema = z
+  .strictObject({
+    type: z.enum(['llama', 'qwen3']),
+    layers: size,
+    hiddenSize: size,
+    heads: size,
+    keyValueHeads: size,
+    headSize: size.multipleOf(2),
+    intermediateSize: size,
+    vocabularySize: size,
+    ropeTheta: z.number().positive(),
+    normEpsilon: z.number().positive(),
+    tiedEmbeddings: z.boolean(),
+    qkNorm: z.boolean(),
+  })
+  .refine((architecture) => architecture.heads % architecture.keyValueHeads === 0, {
+    path: ['keyValueHeads'],
+    error: 'must divide heads',
+  })
+
+const graphSchema = z.strictObject({
+  provider: z.enum(['cpu']),
+  precision: z.enum(['int8', 'fp32']),
+  file: fileName,
+  sha256,
+})
+
+/**
+ * `setblock.json`, the one source of facts about a model. The model builder writes it, everybody
+ * else only reads it.
+ */
+export const manifestSchema = z
+  .strictObject({
+    formatVersion: z.literal(1),
+    id: modelIdSchema,
+    name: z.string().min(1),
+    architecture: architectureSchema,
+    /** Prompt and completion together, in tokens. */
+    contextLength: size,
+    maxBlockLength: blockLengthSchema,
+    maskTokenId: tokenId,
+    bosTokenId: tokenId,
+    eosTokenIds: z.array(tokenId).min(1).max(limits.stopTokenIdsMax),
+    padTokenId: tokenId,
+    defaults: z.strictObject({
+      mode: modeSchema,
+      gamma: gammaSchema,
+      rule: ruleSchema,
+      blockLength: blockLengthSchema,
+    }),
+    graphs: z.array(graphSchema).min(1),
+    weights: z.strictObject({ file: fileName, sha256 }),
+    tokenizer: z.strictObject({
+      file: fileName,
+      sha256,
+      configFile: fileName,
+      configSha256: sha256,
+    }),
+    provenance: z.looseObject({ createdBy: z.string(), license: z.string() }),
+  })
+  .superRefine((manifest, context) => {
+    const { vocabularySize } = manifest.architecture
+    const fail = (path: string[], message: string): void => {
+      context.addIssue({ code: 'custom', path, message })
+    }
+    for (const field of ['maskTokenId', 'bosTokenId', 'padTokenId'] as const) {
+      if (manifest[field] >= vocabularySize) fail([field], `must be below ${vocabularySize}`)
+    }
+    if (manifest.eosTokenIds.some((id) => id >= vocabularySize)) {
+      fail(['eosTokenIds'], `must be below ${vocabularySize}`)
+    }
+    if (manifest.eosTokenIds.includes(manifest.maskTokenId)) {
+      fail(['maskTokenId'], 'must not be an end token')
+    }
+    if (manifest.defaults.blockLength > manifest.maxBlockLength) {
+      fail(['defaults', 'blockLength'], `must not exceed maxBlockLength ${manifest.maxBlockLength}`)
+    }
+    if (manifest.contextLength < 2 * manifest.maxBlockLength) {
+      fail(['contextLength'], 'must hold at least two blocks')
+    }
+    const forms = manifest.graphs.map((graph) => `${graph.provider}/${graph.precision}`)
+    if (new Set(forms).size < forms.length) fail(['graphs'], 'must not repeat a form')
+  })
+
+export type Manifest = z.infer<typeof manifestSchema>
+export type Architecture = z.infer<typeof architectureSchema>
+export type GraphFile = z.infer<typeof graphSchema>

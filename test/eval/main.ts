@@ -1,0 +1,144 @@
+/**
+ * Decodes the held-out tasks with the bundled model in every mode and reports accuracy, tokens per forward and time.
+ *
+ *   npm run eval -- [--rows 50] [--model models/setblock-nano] [--threads 1] [--block 16] [--verified-block 8]
+ *
+ * Every prompt is decoded by all settings in turn, so that times are paired. The last line is JSON.
+ */
+import { execFileSync } from 'node:child_process'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import type { Decoding } from '@setblock/shared'
+import { openModel, type Decoded, type EvalModel } from './decode.ts'
+import { summarise, type Outcome, type Summary } from './summary.ts'
+import { readItems, STORY_PROMPTS, TASKS, type Item } from './tasks.ts'
+
+const GAMMAS = [0.01, 0.1, 0.35]
+const ANSWER_TOKENS_MAX = 200
+const STORY_TOKENS = 150
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '50' },
+    model: {
+      type: 'string',
+      default: fileURLToPath(new URL('../../models/setblock-nano', import.meta.url)),
+    },
+    threads: { type: 'string', default: '1' },
+    rule: { type: 'string' },
+    block: { type: 'string' },
+    'verified-block': { type: 'string' },
+  },
+})
+
+interface Setting {
+  readonly name: string
+  readonly decoding: Decoding
+}
+
+function settings({ manifest }: EvalModel): Setting[] {
+  const { defaults, maxBlockLength } = manifest
+  const rule = (values.rule as Decoding['rule'] | undefined) ?? defaults.rule
+  const base: Decoding = { ...defaults, rule, blockLength: Number(values.block ?? maxBlockLength) }
+  const verifiedLength = Number(values['verified-block'] ?? defaults.blockLength)
+  return [
+    { name: 'ntp', decoding: { ...base, mode: 'ntp' } },
+    { name: 'verified', decoding: { ...base, mode: 'verified', blockLength: verifiedLength } },
+    ...GAMMAS.map((gamma) => ({
+      name: `sbd ${gamma}`,
+      decoding: { ...base, mode: 'sbd' as const, gamma },
+    })),
+  ]
+}
+
+async function measure(model: EvalModel, items: readonly Item[]): Promise<Map<string, Outcome[]>> {
+  const chosen = settings(model)
+  const outcomes = new Map<string, Outcome[]>(chosen.map(({ name }) => [name, []]))
+  for (const item of items) {
+    const limit = item.answer === undefined ? STORY_TOKENS : ANSWER_TOKENS_MAX
+    let baseline: Decoded | undefined
+    for (const { name, decoding } of chosen) {
+      const decoded = await model.decode(item.prompt, decoding, limit)
+      baseline ??= decoded
+      outcomes.get(name)?.push({ item, decoded, baseline })
+    }
+  }
+  return outcomes
+}
+
+function printTable(title: string, rows: ReadonlyMap<string, Summary>): void {
+  const line = (...cells: (string | number)[]): string =>
+    cells.map((cell, index) => String(cell)[index === 0 ? 'padEnd' : 'padStart'](12)).join(' ')
+  const text = [
+    `\n${title}`,
+    line('', 'accuracy', '= ntp', 'tok/forward', 'tok/s', 'x ntp'),
+    ...[...rows].map(([name, s]) =>
+      line(
+        name,
+        s.accuracy === null ? '-' : `${(100 * s.accuracy).toFixed(1)} %`,
+        `${(100 * s.identical).toFixed(1)} %`,
+        s.tokensPerForward.toFixed(2),
+        s.tokensPerSecond.toFixed(0),
+        s.speedup.toFixed(2),
+      ),
+    ),
+  ]
+  process.stdout.write(`${text.join('\n')}\n`)
+}
+
+function summaries(all: ReadonlyMap<string, Outcome[]>, task?: string): Map<string, Summary> {
+  return new Map(
+    [...all].map(([name, outcomes]) => [
+      name,
+      summarise(outcomes.filter(({ item }) => task === undefined || item.task === task)),
+    ]),
+  )
+}
+
+function provenance(): Record<string, unknown> {
+  const commit = execFileSync('git', ['rev-parse', 'HEAD'], {
+    encoding: 'utf8',
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+  })
+  const machine = `${cpus()[0]?.model.trim()} x ${cpus().length}, Node ${process.version}`
+  return {
+    commit: commit.trim(),
+    machine,
+    rows: Number(values.rows),
+    threads: Number(values.threads),
+  }
+}
+
+async function main(): Promise<void> {
+  const model = await openModel(values.model, { threads: Number(values.threads) })
+  const tasks = await Promise.all(TASKS.map((task) => readItems(task, Number(values.rows))))
+  await measure(
+    model,
+    tasks.map((items) => items[0] as Item),
+  ) // warm-up, not counted
+  const outcomes = await measure(model, tasks.flat())
+  const stories = await measure(
+    model,
+    STORY_PROMPTS.map((prompt) => ({ task: 'story', prompt })),
+  )
+  await model.close()
+
+  for (const task of TASKS) printTable(task, summaries(outcomes, task))
+  printTable('stories', summaries(stories))
+  const total = summaries(outcomes)
+  printTable('all tasks', total)
+  const result = {
+    ...provenance(),
+    tasks: Object.fromEntries(
+      TASKS.map((task) => [task, Object.fromEntries(summaries(outcomes, task))]),
+    ),
+    stories: Object.fromEntries(summaries(stories)),
+    ntp: total.get('ntp'),
+    verified: total.get('verified'),
+    sbd: GAMMAS.map((gamma) => ({ gamma, ...total.get(`sbd ${gamma}`) })),
+  }
+  process.stdout.write(`${JSON.stringify(result)}\n`)
+}
+
+await main()

@@ -1,0 +1,61 @@
+import type { Decoded } from './decode.ts'
+import { isRight, type Item } from './tasks.ts'
+
+export interface Outcome {
+  readonly item: Item
+  readonly decoded: Decoded
+  /** The same prompt decoded by `ntp` in the same turn. */
+  readonly baseline: Decoded
+}
+
+export interface Summary {
+  readonly accuracy: number | null
+  /** Answers that are token for token those of ntp. */
+  readonly identical: number
+  readonly tokens: number
+  readonly forwards: number
+  readonly tokensPerForward: number
+  readonly tokensPerSecond: number
+  readonly wallMs: number
+  /** Median over prompts of ntp's wall time over this one's, both measured in the same turn. */
+  readonly speedup: number
+}
+
+export function summarise(outcomes: readonly Outcome[]): Summary {
+  const sum = (value: (outcome: Outcome) => number): number =>
+    outcomes.reduce((total, outcome) => total + value(outcome), 0)
+  const scored = outcomes.filter(({ item }) => item.answer !== undefined)
+  const right = scored.filter(({ item, decoded }) => isRight(item.answer as string, decoded.text))
+  const tokens = sum(({ decoded }) => decoded.tokenIds.length)
+  const forwards = sum(({ decoded }) => decoded.forwards)
+  const wallMs = sum(({ decoded }) => decoded.wallMs)
+  const identical = sum(({ decoded, baseline }) => (isSame(decoded, baseline) ? 1 : 0))
+  const ratios = outcomes.map(({ decoded, baseline }) => baseline.wallMs / decoded.wallMs)
+  return {
+    accuracy: scored.length === 0 ? null : round(right.length / scored.length, 4),
+    identical: round(identical / outcomes.length, 4),
+    tokens,
+    forwards,
+    tokensPerForward: round(tokens / forwards, 3),
+    tokensPerSecond: round((tokens / wallMs) * 1000, 1),
+    wallMs: round(wallMs, 0),
+    speedup: round(median(ratios), 3),
+  }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2
+}
+
+function isSame(a: Decoded, b: Decoded): boolean {
+  return (
+    a.tokenIds.length === b.tokenIds.length && a.tokenIds.every((id, i) => id === b.tokenIds[i])
+  )
+}
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits))
+}

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises'
+import * as z from 'zod'
+
+/** Held-out tasks with one right answer each; written by training/setblock_training/corpus.py. */
+export const TASKS = [
+  'snips',
+  'hwu64',
+  'call',
+  'regex',
+  'scan',
+  'order',
+  'math',
+  'sort',
+  'json',
+] as const
+
+export type Task = (typeof TASKS)[number]
+
+/** Open prose has no right answer: it only shows what block decoding gains there. */
+export const STORY_PROMPTS = [
+  'Tell me a story about a cat, boat.',
+  'Write a short story with garden, rain.',
+  'Write a story about friends, cake.',
+  'Tell me a story about forest, lost.',
+  'Write a short story with puppy, ball.',
+  'Tell me a story about ocean, shell.',
+] as const
+
+const rowSchema = z.strictObject({ prompt: z.string(), answer: z.string() })
+
+export interface Item {
+  readonly task: Task | 'story'
+  readonly prompt: string
+  /** Undefined for stories. */
+  readonly answer?: string
+}
+
+export async function readItems(task: Task, rows: number): Promise<Item[]> {
+  const text = await readFile(new URL(`tasks/${task}.jsonl`, import.meta.url), 'utf8')
+  const lines = text.trim().split('\n').slice(0, rows)
+  return lines.map((line) => ({ task, ...rowSchema.parse(JSON.parse(line)) }))
+}
+
+/** Exact match; JSON answers are compared by value, because the order of keys means nothing. */
+export function isRight(answer: string, text: string): boolean {
+  const [wanted, given] = [canonical(answer), canonical(text)]
+  return wanted !== undefined && given !== undefined ? wanted === given : answer === text.trim()
+}
+
+function canonical(text: string): string | undefined {
+  try {
+    return JSON.stringify(sortKeys(JSON.parse(text)))
+  } catch {
+    return undefined
+  }
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys)
+  if (value === null || typeof value !== 'object') return value
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]))
+}

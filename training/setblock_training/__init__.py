@@ -1,0 +1,1 @@
+"""Training of Set Block Decoding models: corpus, tokenizer, next-token pre-training, SBD fine-tuning, export."""
