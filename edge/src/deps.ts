@@ -28,7 +28,6 @@ export interface EdgeDeps {
 /** What hono carries along with one request. */
 export interface EdgeBindings {
   Variables: {
-    requestId: string
     /** Grows while the request is handled and is logged once, at its end. */
     record: LogRecord
     /** True once something else, a stream, has taken over logging the record. */

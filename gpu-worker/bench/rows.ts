@@ -5,15 +5,18 @@ import { createOnnxEngine } from '../src/engine/onnx-engine.ts'
 import type { SequenceRows } from '../src/engine/engine.ts'
 
 /**
- * t(rows): milliseconds of one forward by its number of rows, after a prompt, read as the decoders read.
+ * t(rows): milliseconds of one forward by its number of rows, behind `cached` positions.
  *
- * node gpu-worker/bench/rows.ts <model folder> [--precision int8] [--threads 1] [--cached 128] [--runs 60]
+ * node gpu-worker/bench/rows.ts <model folder> [--precision int8] [--threads 1] [--cached 128]
  *
- * The row counts take turns within a round, so that a busy machine slows all of them alike; medians over
- * the rounds. The last line is JSON.
+ * The row counts take turns within a round, so that a busy machine slows all of them alike; medians
+ * over the rounds. The last line is JSON.
  */
 
 const ROW_COUNTS = [1, 16, 32, 48]
+
+/** Timed forwards of one row count in a turn, after one untimed: decoding repeats a shape, too. */
+const BURST = 4
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -21,7 +24,7 @@ const { positionals, values } = parseArgs({
     precision: { type: 'string', default: 'int8' },
     threads: { type: 'string', default: '1' },
     cached: { type: 'string', default: '128' },
-    runs: { type: 'string', default: '60' },
+    runs: { type: 'string', default: '30' },
     spinning: { type: 'boolean', default: false },
   },
 })
@@ -41,12 +44,14 @@ await engine.forward([rowsOf(cached)])
 engine.commit(sequence, cached)
 
 const times = new Map<number, number[]>(ROW_COUNTS.map((count) => [count, []]))
-for (let run = -5; run < runs; run++) {
+for (let run = -2; run < runs; run++) {
   for (const count of ROW_COUNTS) {
     const rows = rowsOf(count)
-    const start = performance.now()
-    await engine.forward([rows])
-    if (run >= 0) times.get(count)!.push(performance.now() - start)
+    for (let i = 0; i <= BURST; i++) {
+      const start = performance.now()
+      await engine.forward([rows])
+      if (run >= 0 && i > 0) times.get(count)!.push(performance.now() - start)
+    }
   }
 }
 await engine.dispose()

@@ -11,14 +11,8 @@ async function main(): Promise<void> {
   const config = readConfig(process.env)
   const { modelFolder, precision, threads, spinning, runningMax, queueLengthMax } = config
   const { manifest } = await loadModel(modelFolder, precision)
-  const engine = await EngineClient.start({
-    modelFolder,
-    precision,
-    threads,
-    spinning,
-    runningMax,
-    queueLengthMax,
-  })
+  const options = { modelFolder, precision, threads, spinning, runningMax, queueLengthMax }
+  const engine = await EngineClient.start(options, (message) => logToStdout('fault', { message }))
   const app = await createApp({
     engine,
     manifest,

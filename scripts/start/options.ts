@@ -82,7 +82,8 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true }).values
   } catch (error) {
-    throw new StartError(`${(error as Error).message}; see npm start -- --help`)
+    const [line] = (error as Error).message.split('\n')
+    throw new StartError(`${line} See npm start -- --help`)
   }
 }
 

@@ -23,7 +23,7 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
   let exited = false
   void service.exited.then(() => (exited = true))
   const deadline = Date.now() + timeoutMs
-  while (!(await answersOk(url))) {
+  while (!(await answersOk(url, signal))) {
     signal.throwIfAborted()
     if (exited) throw service.exitError()
     if (Date.now() > deadline) {
@@ -33,9 +33,10 @@ export async function waitUntilReady(options: ReadyOptions): Promise<void> {
   }
 }
 
-async function answersOk(url: string): Promise<boolean> {
+async function answersOk(url: string, signal: AbortSignal): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)])
+    const response = await fetch(url, { signal: limit })
     await response.body?.cancel()
     return response.ok
   } catch {

@@ -10,13 +10,17 @@ export function toApiError(error: unknown): ApiError {
   return ApiError.from(error)
 }
 
-/** What the log says of a failure: the cause only where the fault is ours, and never input. */
+/** What the log says of a failure: the reason only where the fault is ours, and never input. */
 export function describeError(error: unknown): LogRecord {
   const apiError = toApiError(error)
-  const { code, cause } = apiError
+  const { code } = apiError
   if (apiError.status < 500) return { error: code }
-  const reason = cause instanceof Error ? (cause.stack ?? cause.message) : apiError.message
-  return { error: code, reason }
+  const chain: unknown[] = []
+  for (let link: unknown = apiError; link instanceof Error; link = link.cause)
+    chain.push(link.message)
+  const origin = apiError.cause
+  const stack = code === 'internal_error' && origin instanceof Error ? origin.stack : undefined
+  return { error: code, reason: chain.join(': '), ...(stack === undefined ? {} : { stack }) }
 }
 
 /** The answer to a request that failed before its headers were out. */

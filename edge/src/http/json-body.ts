@@ -2,7 +2,7 @@ import { ApiError } from '@setblock/shared'
 
 /**
  * Reads a request's JSON body, at most `bytesMax` of it.
- * Throws unsupported_media_type, request_too_large or invalid_json.
+ * Throws unsupported_media_type, request_too_large, invalid_json, or aborted when the client left.
  */
 export async function readJsonBody(request: Request, bytesMax: number): Promise<unknown> {
   const mediaType = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
@@ -27,7 +27,9 @@ async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array
   // Counted as it arrives: a chunked body announces no length, and an announced one may be wrong.
   const reader = request.body?.getReader()
   for (;;) {
-    const next = await reader?.read()
+    const next = await reader?.read().catch((cause: unknown) => {
+      throw new ApiError('aborted', 'the body broke off', { cause })
+    })
     if (next === undefined || next.done) break
     length += next.value.byteLength
     if (length > bytesMax) {

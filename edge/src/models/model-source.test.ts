@@ -5,7 +5,8 @@ import { test } from 'node:test'
 import { createTinySource, TINY_FOLDER } from '../test-support/tiny-model.ts'
 import { createModelSource } from './model-source.ts'
 
-const readTiny = async (file: string) => new Uint8Array(await readFile(path.join(TINY_FOLDER, file)))
+const readTiny = async (file: string) =>
+  new Uint8Array(await readFile(path.join(TINY_FOLDER, file)))
 
 test('a folder’s model is listed and found under its manifest’s id', async () => {
   const source = createTinySource()

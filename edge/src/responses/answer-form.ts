@@ -23,14 +23,19 @@ export interface AnswerIdentity {
   model: string
 }
 
-/** The `usage` of OpenAI's API and what else a forward pass is worth knowing for. */
+/**
+ * The `usage` of OpenAI's API and what else a forward pass is worth knowing for. `forward_passes`
+ * is the total of its details, of which `prefill` may be unknown (see TextUsage).
+ */
 export function toUsage(usage: TextUsage) {
+  const { prefill, decode } = usage.forwardPasses
   return {
     prompt_tokens: usage.promptTokens,
     completion_tokens: usage.completionTokens,
     total_tokens: usage.promptTokens + usage.completionTokens,
     prompt_tokens_details: { cached_tokens: usage.cachedTokens },
-    forward_passes: usage.forwardPasses,
+    forward_passes: (prefill ?? 0) + decode,
+    forward_passes_details: { prefill, decode },
     tokens_per_forward: usage.tokensPerForward,
   }
 }

@@ -1,11 +1,13 @@
 import { ApiError } from '@setblock/shared'
 import type { Job } from '@setblock/shared'
 import type { Context } from 'hono'
-import type { EdgeBindings, EdgeDeps, LogRecord } from '../deps.ts'
+import type { EdgeBindings, EdgeDeps } from '../deps.ts'
 import { collectAnswer, startGeneration } from '../generation/generation.ts'
 import type { Generation } from '../generation/generation.ts'
+import { describeJob, observe } from '../generation/job-record.ts'
 import { planJob } from '../generation/plan-job.ts'
 import { describeError, toApiError } from '../http/errors.ts'
+import { waitUntil } from '../http/wait-until.ts'
 import type { EdgeModel } from '../models/model-source.ts'
 import type { GenerationRequest } from '../requests/generation-request.ts'
 import type { AnswerForm, AnswerIdentity } from '../responses/answer-form.ts'
@@ -39,7 +41,7 @@ export async function respond(
   const { limits, random, clock } = deps
   const id = `${idPrefix}-${random.id()}`
   const job = planJob({ request, model, limits, id, seed: random.seed() })
-  Object.assign(c.var.record, describeJob(job, request))
+  Object.assign(c.var.record, describeJob(job), { stream: request.stream })
 
   // The one switch of this request: a lost client turns it, and it ends the job.
   const controller = new AbortController()
@@ -120,60 +122,10 @@ function stream(
         durationMs: clock() - Number(record['at']),
       })
     },
-    waitUntil: waitUntilOf(c),
+    waitUntil: (work) => waitUntil(c, work),
     now: clock,
     heartbeatMs: limits.heartbeatMs,
     stallMs: limits.stallMs,
   })
   return c.body(body, 200, SSE_HEADERS)
-}
-
-/** The platform's, where there is one: without it a pump simply runs. */
-function waitUntilOf(c: EdgeContext): (work: Promise<unknown>) => void {
-  try {
-    const { executionCtx } = c
-    return (work) => executionCtx.waitUntil(work)
-  } catch {
-    return () => undefined
-  }
-}
-
-function describeJob(
-  { id, model, decoding, tokenIds, maxTokens }: Job,
-  { stream }: GenerationRequest,
-) {
-  const { mode, gamma, blockLength } = decoding
-  return {
-    job: id,
-    model,
-    mode,
-    gamma,
-    blockLength,
-    stream,
-    promptTokens: tokenIds.length,
-    maxTokens,
-  }
-}
-
-/** Notes in the log record what passes by. */
-async function* observe(
-  events: AsyncIterable<TextEvent>,
-  record: LogRecord,
-  clock: () => number,
-): AsyncGenerator<TextEvent> {
-  for await (const event of events) {
-    if (event.type === 'text') record['ttftMs'] ??= clock() - Number(record['at'])
-    if (event.type === 'end') {
-      const { completionTokens, cachedTokens, forwardPasses, tokensPerForward } = event.usage
-      const { finishReason } = event
-      Object.assign(record, {
-        finishReason,
-        completionTokens,
-        cachedTokens,
-        forwardPasses,
-        tokensPerForward,
-      })
-    }
-    yield event
-  }
 }

@@ -53,7 +53,7 @@ test('the result does not depend on how the text is cut', () => {
     const text = letters(random.below(30))
     const stops = Array.from({ length: 1 + random.below(3) }, () => letters(1 + random.below(4)))
     const pieces: string[] = []
-    for (let rest = text; rest !== ''; ) {
+    for (let rest = text; rest !== '';) {
       const size = 1 + random.below(4)
       pieces.push(rest.slice(0, size))
       rest = rest.slice(size)

@@ -222,7 +222,7 @@ function expectedText(full: string, stops: readonly string[]): string {
 /** Blocks of random size, each revealed in a random order and in random groups. */
 function randomSteps(length: number, random: ReturnType<typeof createRandom>): number[][] {
   const steps: number[][] = []
-  for (let from = 0; from < length; ) {
+  for (let from = 0; from < length;) {
     const size = Math.min(length - from, 1 + random.below(16))
     const order = random.shuffle(Array.from({ length: size }, (_, index) => from + index))
     while (order.length > 0) steps.push(order.splice(0, 1 + random.below(4)))

@@ -5,6 +5,7 @@ import { createChatEncoder } from './chat-template.ts'
 
 const { tokenizer, encodeChat } = await loadTiny()
 const text = (value: string) => tokenizer.encodeText(value)
+const turn = (role: number, value: string) => [role, ...text(value), TINY.end]
 
 test('a conversation is rendered turn by turn and ends where the answer begins', () => {
   const ids = encodeChat([
@@ -14,10 +15,12 @@ test('a conversation is rendered turn by turn and ends where the answer begins',
     { role: 'user', content: '' },
   ])
   assert.deepEqual(ids, [
-    ...[TINY.bos, TINY.system, ...text('be brief'), TINY.end],
-    ...[TINY.user, ...text('hi'), TINY.end],
-    ...[TINY.assistant, ...text('yes?'), TINY.end],
-    ...[TINY.user, TINY.end, TINY.assistant],
+    TINY.bos,
+    ...turn(TINY.system, 'be brief'),
+    ...turn(TINY.user, 'hi'),
+    ...turn(TINY.assistant, 'yes?'),
+    ...turn(TINY.user, ''),
+    TINY.assistant,
   ])
 })
 

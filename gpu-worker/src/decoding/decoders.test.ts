@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Job } from '@setblock/shared'
-import { TOY_MASK, TOY_STOP, ToyEngine } from '../test-support/toy-engine.ts'
+import { TOY_MASK, TOY_STOP, ToyEngine } from '../testing/toy-engine.ts'
 import { JobDecoder, PREFILL_ROWS_MAX } from './job-decoder.ts'
 
 type Change = Partial<Omit<Job, 'decoding' | 'sampling'>> & {
@@ -147,7 +147,7 @@ describe('sbd', () => {
         totals,
         [...totals].sort((a, b) => b - a),
       )
-      assert.ok(totals[4]! * 4 < totals[0]!, `${totals}`)
+      assert.ok(totals[4]! * 4 < totals[0]!, String(totals))
     }
   })
 

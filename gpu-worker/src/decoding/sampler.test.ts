@@ -71,7 +71,7 @@ test('uniform depends on seed and position only, and is spread evenly', () => {
   assert.equal(uniform(5, 100), uniform(5, 100))
   assert.notEqual(uniform(5, 100), uniform(6, 100))
   assert.notEqual(uniform(5, 100), uniform(5, 101))
-  const buckets = new Array<number>(10).fill(0)
+  const buckets = Array.from({ length: 10 }, () => 0)
   for (let position = 0; position < 10_000; position += 1) {
     const u = uniform(123, position)
     assert.ok(u >= 0 && u < 1)

@@ -12,14 +12,19 @@ export interface VerifiedOptions {
  *
  * Rows of a forward: `[pending, causal][draft, causal][A: k masks after pending][B: k masks after the draft]`. The causal
  * rows give the tokens plain decoding would produce; they are emitted while they agree with the draft, plus one. If the
- * whole draft agreed, B drafts what follows; if it failed at i, A does, from i + 1 on. So every forward drafts, and the
- * text is token for token that of `ntp` for any draft.
+ * whole draft agreed, B drafts what follows; if it failed at i, A does, from i + 1 on. The text is token for token that
+ * of `ntp` for any draft.
+ *
+ * Rows cost time, and A's pay only if the draft fails. Success comes in runs, so A rides along unless the draft before
+ * succeeded as a whole; where that was wrong, one forward goes without a draft.
  */
 export class VerifiedDecoder implements Decoder {
   readonly #input: DecoderInput
   readonly #masks: readonly number[]
   #pending: readonly number[]
   #draft: readonly number[] = []
+  /** Whether the draft before this one was accepted as a whole. */
+  #streak = false
   #position: number
   #step = 0
 
@@ -45,8 +50,12 @@ export class VerifiedDecoder implements Decoder {
   #groups(): MaskGroup[] {
     const [pending, draft] = [this.#pending.length, this.#draft.length]
     if (this.#position + 1 >= this.#input.end) return []
-    const afterDraft = { tokens: this.#masks, afterTail: pending + draft }
-    return draft === 0 ? [afterDraft] : [{ tokens: this.#masks, afterTail: pending }, afterDraft]
+    const b = { tokens: this.#masks, afterTail: pending + draft }
+    return this.#hasGroupA() ? [{ tokens: this.#masks, afterTail: pending }, b] : [b]
+  }
+
+  #hasGroupA(): boolean {
+    return this.#draft.length > 0 && !this.#streak
   }
 
   settle(results: RowResults): Outcome {
@@ -65,6 +74,7 @@ export class VerifiedDecoder implements Decoder {
     this.#position += emitted.length
     if (finish !== undefined) return { commit, reveal, finish }
     const draft = grouped ? this.#nextDraft(results, accepted) : []
+    this.#streak = this.#draft.length > 0 && accepted === this.#draft.length
     this.#pending = emitted.slice(-1)
     this.#draft = this.#trim(draft)
     return { commit, reveal }
@@ -85,13 +95,16 @@ export class VerifiedDecoder implements Decoder {
     return { emitted }
   }
 
-  /** Masked predictions for the positions after the tokens just emitted, of which the last is the groups' row 0 or later. */
+  /** Masked predictions for the positions after the tokens just emitted: from B if the draft held, else from A. */
   #nextDraft(results: RowResults, accepted: number): number[] {
-    const firstGroup = 1 + this.#draft.length
     const whole = accepted === this.#draft.length
-    const offset = whole && accepted > 0 ? firstGroup + this.#masks.length : firstGroup
+    if (!whole && !this.#hasGroupA()) return []
+    const length = this.#masks.length
+    const groupA = 1 + this.#draft.length
+    const group = whole && this.#hasGroupA() ? groupA + length : groupA
+    // Of B the first position is the token emitted last, of A the accepted ones come before it.
     const known = whole ? 1 : accepted + 1
-    return Array.from(results.ids.subarray(offset + known, offset + this.#masks.length))
+    return Array.from(results.ids.subarray(group + known, group + length))
   }
 
   /** A draft ends at a stop token and before the end of the job. */

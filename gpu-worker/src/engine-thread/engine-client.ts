@@ -9,6 +9,9 @@ export interface EngineClientOptions extends EngineThreadOptions {
   readonly queueLengthMax: number
 }
 
+/** Told the reason of every failed forward. */
+export type OnFault = (message: string) => void
+
 interface ActiveJob {
   readonly onEvent: (event: JobEvent) => void
   readonly submittedMs: number
@@ -21,6 +24,7 @@ const DURATION_WEIGHT = 0.2
 export class EngineClient {
   readonly #options: EngineClientOptions
   readonly #worker: Worker
+  readonly #onFault: OnFault
   readonly #active = new Map<string, ActiveJob>()
   #state: EngineState = 'ready'
   #meanJobMs = 1000
@@ -28,8 +32,9 @@ export class EngineClient {
   /** Settles when the thread has ended; rejects if it broke. */
   readonly ended: Promise<void>
 
-  private constructor(worker: Worker, options: EngineClientOptions) {
+  private constructor(worker: Worker, options: EngineClientOptions, onFault: OnFault) {
     this.#worker = worker
+    this.#onFault = onFault
     this.#options = options
     worker.on('message', (message: EngineMessage) => this.#receive(message))
     this.ended = new Promise((resolve, reject) => {
@@ -48,17 +53,23 @@ export class EngineClient {
   }
 
   /** Resolves when the model is loaded. @throws Error with one clear line when it cannot be. */
-  static async start(options: EngineClientOptions): Promise<EngineClient> {
+  static async start(
+    options: EngineClientOptions,
+    onFault: OnFault = () => undefined,
+  ): Promise<EngineClient> {
     const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: options })
     await new Promise<void>((resolve, reject) => {
+      const exited = (): void => reject(new Error('the engine thread ended before it was ready'))
       worker.once('error', reject)
+      worker.once('exit', exited)
       worker.once('message', (message: EngineMessage) => {
         worker.off('error', reject)
+        worker.off('exit', exited)
         if (message.type === 'ready') resolve()
         else reject(new Error(message.type === 'failed' ? message.message : 'unexpected message'))
       })
     })
-    return new EngineClient(worker, options)
+    return new EngineClient(worker, options, onFault)
   }
 
   get state(): EngineState {
@@ -123,7 +134,10 @@ export class EngineClient {
     switch (message.type) {
       case 'ready':
         return
+      case 'fault':
+        return this.#onFault(message.message)
       case 'failed':
+        this.#onFault(message.message)
         return this.#break(new Error(message.message))
       case 'event':
         return this.#deliver(message.jobId, message.event)
@@ -152,7 +166,7 @@ export class EngineClient {
         cause: error,
       },
     )
-    for (const jobId of [...this.#active.keys()]) {
+    for (const jobId of this.#active.keys()) {
       this.#deliver(jobId, { type: 'error', code, message, retryable })
     }
   }

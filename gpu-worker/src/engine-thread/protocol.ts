@@ -20,4 +20,7 @@ export type EngineCommand =
 export type EngineMessage =
   | { readonly type: 'ready' }
   | { readonly type: 'event'; readonly jobId: string; readonly event: JobEvent }
+  /** One forward failed; its jobs were answered. */
+  | { readonly type: 'fault'; readonly message: string }
+  /** The thread cannot go on. */
   | { readonly type: 'failed'; readonly message: string }

@@ -16,7 +16,8 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
   const engine = await createOnnxEngine(model, { threads, spinning, sequencesMax: runningMax })
   const { maskTokenId } = model.manifest
   const now = (): number => performance.now()
-  const scheduler = new Scheduler({ engine, maskTokenId, runningMax, now })
+  const onFault = (error: unknown): void => send({ type: 'fault', message: messageOf(error) })
+  const scheduler = new Scheduler({ engine, maskTokenId, runningMax, now, onFault })
   port.on('message', (command: EngineCommand) => {
     switch (command.type) {
       case 'submit': {
@@ -41,7 +42,10 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
 if (parentPort === null) throw new Error('the engine thread must be started as a worker thread')
 const port = parentPort
 main(port, workerData as EngineThreadOptions).catch((error: unknown) => {
-  const message = error instanceof Error ? error.message : String(error)
-  port.postMessage({ type: 'failed', message } satisfies EngineMessage)
+  port.postMessage({ type: 'failed', message: messageOf(error) } satisfies EngineMessage)
   port.close()
 })
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,11 +1,11 @@
-import { HIDDEN_BIAS } from './graph-contract.ts'
+import { HIDDEN_BIAS, KEY_MULTIPLE, ROWS_MIN } from './graph-contract.ts'
 import type { ForwardRows } from '../decoding/rows.ts'
 
 /**
  * From the rows of a batch to the graph's inputs. Pure: every function fills a buffer it is given.
  *
- * A sequence's rows lie in the order tail, group 0, group 1 ..., then padding up to the longest sequence. A
- * row's keys lie in the order cached positions, padding up to T, then the rows of its own sequence.
+ * A sequence's rows lie in the order tail, group 0, group 1 ..., then padding up to the longest
+ * sequence. Its keys lie in the order cached positions, its rows, then padding up to T.
  */
 
 export interface SequenceInput {
@@ -19,7 +19,17 @@ export interface ForwardShape {
   /** S, padded */
   readonly rows: number
   /** T, padded */
-  readonly past: number
+  readonly keys: number
+}
+
+export function forwardShape(batch: readonly SequenceInput[]): ForwardShape {
+  const rows = Math.max(ROWS_MIN, ...batch.map((sequence) => rowCount(sequence.rows)))
+  const keys = Math.max(...batch.map(({ cachedLength }) => cachedLength)) + rows
+  return { sequences: batch.length, rows, keys: roundUpKeys(keys) }
+}
+
+export function roundUpKeys(keys: number): number {
+  return Math.ceil(keys / KEY_MULTIPLE) * KEY_MULTIPLE
 }
 
 export function rowCount({ tail, groups }: ForwardRows): number {
@@ -48,7 +58,7 @@ export function fillTokens(
 }
 
 /**
- * Who sees whom, (B, 1, S, T+S): 0 where row i sees key j, HIDDEN_BIAS elsewhere.
+ * Who sees whom, (B, 1, S, T): 0 where row i sees key j, HIDDEN_BIAS elsewhere.
  * - A tail row sees the cache and the tail up to itself.
  * - A group row sees the cache, the first `afterTail` tail rows and its whole group.
  * - A padding row sees itself: softmax must have something to weigh.
@@ -59,33 +69,29 @@ export function fillAttentionBias(
   batch: readonly SequenceInput[],
 ): void {
   bias.fill(HIDDEN_BIAS)
-  const width = shape.past + shape.rows
   for (const [index, { rows, cachedLength }] of batch.entries()) {
     let row = 0
     const see = (from: number, to: number): void => {
-      const start = (index * shape.rows + row) * width
+      const start = (index * shape.rows + row) * shape.keys
       bias.fill(0, start + from, start + to)
     }
-    const block = shape.past // first key of this forward's own rows
-    for (; row < rows.tail.length; row++) {
-      see(0, cachedLength)
-      see(block, block + row + 1)
-    }
+    for (; row < rows.tail.length; row++) see(0, cachedLength + row + 1)
     for (const { tokens, afterTail } of rows.groups) {
-      const first = block + row
-      const end = row + tokens.length
-      for (; row < end; row++) {
-        see(0, cachedLength)
-        see(block, block + afterTail)
+      const first = cachedLength + row
+      for (const end = row + tokens.length; row < end; row++) {
+        see(0, cachedLength + afterTail)
         see(first, first + tokens.length)
       }
     }
-    for (; row < shape.rows; row++) see(block + row, block + row + 1)
+    for (; row < shape.rows; row++) see(cachedLength + row, cachedLength + row + 1)
   }
 }
 
 export interface RowSelectors {
-  /** Rows to read, flattened b*S + i: per sequence the last `readTail` tail rows, then every group row. */
+  /**
+   * Rows to read, flattened b*S + i: per sequence the last `readTail` tail rows, then every group
+   * row.
+   */
   readonly logitRows: number[]
   /** Indices into `logitRows`. */
   readonly entropyRows: number[]

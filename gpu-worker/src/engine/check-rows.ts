@@ -6,6 +6,8 @@ import type { EngineLimits } from './engine.ts'
 
 export interface RowLimits extends EngineLimits {
   readonly vocabularySize: number
+  /** Rows of all groups of one sequence. */
+  readonly groupRowsMax: number
 }
 
 /** Throws an InvariantError if the rows of one sequence are not ones this engine can run. */
@@ -14,6 +16,11 @@ export function checkRows({ rows, cachedLength }: SequenceInput, limits: RowLimi
   const total = rowCount(rows)
   assert(total >= 1, 'a sequence needs at least one row')
   assert(total <= limits.rowsMax, `${total} rows exceed the limit of ${limits.rowsMax}`)
+  const groupRows = total - tail.length
+  assert(
+    groupRows <= limits.groupRowsMax,
+    `${groupRows} group rows exceed the limit of ${limits.groupRowsMax}`,
+  )
   const end = cachedLength + tail.length
   assert(end <= limits.contextLength, `tail ends at ${end} of ${limits.contextLength} positions`)
   assert(

@@ -19,8 +19,9 @@ export interface EngineLimits {
 }
 
 /**
- * One model, its cache and its forwards. All calls come from one thread, and forwards one after another.
- * Only `open` fails for a reason that a client may see; any other misuse is an InvariantError.
+ * One model, its cache and its forwards. All calls come from one thread, and forwards one after
+ * another. Only `open` fails for a reason that a client may see; any other misuse is an
+ * InvariantError.
  */
 export interface Engine {
   readonly limits: EngineLimits
@@ -30,11 +31,14 @@ export interface Engine {
   close(sequence: SequenceId): void
   /** Positions whose keys and values are cached. */
   cachedLength(sequence: SequenceId): number
-  /** One model evaluation of the whole batch; results in the batch's order. Caches nothing by itself. */
+  /**
+   * One model evaluation of the whole batch; results in the batch's order. Caches nothing by
+   * itself.
+   */
   forward(batch: readonly SequenceRows[]): Promise<RowResults[]>
   /**
-   * Caches the first `rows` tail rows that the last forward computed for this sequence and drops the rest. At
-   * most once per sequence and forward, and before the next forward.
+   * Caches the first `rows` tail rows that the last forward computed for this sequence and drops
+   * the rest. At most once per sequence and forward, and before the next forward.
    */
   commit(sequence: SequenceId, rows: number): void
   /** Frees the model. The engine is not usable afterwards. */

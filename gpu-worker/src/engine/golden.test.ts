@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 
 import * as z from 'zod'
 
+import { roundUpKeys } from './attention-mask.ts'
 import { GRAPH, HIDDEN_BIAS } from './graph-contract.ts'
-import { BUCKET_POSITIONS } from './kv-pool.ts'
 import { OnnxGraph, tensor } from './onnx-graph.ts'
 import type { Feeds } from './onnx-graph.ts'
 import { buildGraph } from '../model-builder/build-graph.ts'
@@ -53,27 +53,28 @@ for (const name of ['golden-llama', 'golden-qwen3']) {
   })
 }
 
-/** One forward over the whole sequence with the case's own mask; the cache is a bucket nobody sees. */
+/** One forward over the whole sequence with the case's own mask, nothing cached. */
 async function runCase(graph: OnnxGraph, { architecture }: Checkpoint, golden: GoldenCase) {
   const { tokens, positions, visible, rows } = golden
-  const width = BUCKET_POSITIONS + tokens.length
+  const width = roundUpKeys(tokens.length)
   const bias = new Float32Array(tokens.length * width).fill(HIDDEN_BIAS)
   for (const [query, keys] of visible.entries()) {
-    for (const [key, flag] of [...keys].entries()) {
-      if (flag === '1') bias[query * width + BUCKET_POSITIONS + key] = 0
+    for (const [key, flag] of keys.split('').entries()) {
+      if (flag === '1') bias[query * width + key] = 0
     }
   }
   const feeds: Feeds = {
     [GRAPH.inputIds]: tensor(Int32Array.from(tokens), [1, tokens.length]),
     [GRAPH.positionIds]: tensor(BigInt64Array.from(positions, BigInt), [1, tokens.length]),
+    [GRAPH.writePositions]: tensor(BigInt64Array.of(0n), [1]),
     [GRAPH.attentionBias]: tensor(bias, [1, 1, tokens.length, width]),
     [GRAPH.logitRows]: tensor(Int32Array.from(rows), [rows.length]),
     [GRAPH.entropyRows]: tensor(Int32Array.of(0), [1]),
     [GRAPH.topRows]: tensor(Int32Array.of(0), [1]),
   }
   const { layers, keyValueHeads, headSize } = architecture
-  const empty = new Float32Array(keyValueHeads * BUCKET_POSITIONS * headSize)
-  const pastShape = [1, keyValueHeads, BUCKET_POSITIONS, headSize]
+  const empty = new Float32Array(width * keyValueHeads * headSize)
+  const pastShape = [1, width, keyValueHeads * headSize]
   for (let layer = 0; layer < layers; layer++) {
     feeds[GRAPH.pastKey(layer)] = tensor(empty, pastShape)
     feeds[GRAPH.pastValue(layer)] = tensor(empty, pastShape)

@@ -1,15 +1,16 @@
 /**
  * Names and shapes by which the model builder and the engine agree on a graph.
  *
- * B sequences, S rows of a sequence (padded), T cached positions (padded), R read rows, V vocabulary,
+ * B sequences, S rows of a sequence (padded), T key positions (padded), R read rows, V vocabulary,
  * L layers, KV key-value heads, D head size.
  *
  * | input | type, shape | content |
  * |---|---|---|
  * | input_ids | int32 (B, S) | tail tokens, then each group's tokens, then padding |
  * | position_ids | int64 (B, S) | absolute positions, for RoPE |
- * | attention_bias | float (B, 1, S, T+S) | 0 where the row sees the key, HIDDEN_BIAS where not |
- * | past_key.l, past_value.l | float (B, KV, T, D) | cached rows of layer l, keys already rotated |
+ * | write_positions | int64 (B) | key position of each sequence's first row: its cached length |
+ * | attention_bias | float (B, 1, S, T) | 0 where the row sees the key, HIDDEN_BIAS where not |
+ * | past_key.l, past_value.l | float (B, T, KV*D) | cached rows of layer l, keys already rotated |
  * | logit_rows | int32 (R) | rows to read, as b*S + i |
  * | entropy_rows, top_rows | int32 (E), (P) | indices into the R read rows, one entry at least |
  *
@@ -21,11 +22,17 @@
  * | new_rows | float (B, S, L*2*KV*D) | per row: keys then values of layer 0, of layer 1 ... |
  * | logits | float (R, V) | only in graphs built for parity tests |
  *
+ * A forward's own keys and values are written behind the cached ones before attention, so that a
+ * token's key lies at the same index whether it is cached or among this forward's rows. Sums over
+ * keys then run in the same order, and a row's result is the same to the last bit however the rows
+ * before it were split over forwards (see KEY_MULTIPLE and ROWS_MIN).
+ *
  * The mask token is pushed out of reach in the head, so no output ever names it.
  */
 export const GRAPH = {
   inputIds: 'input_ids',
   positionIds: 'position_ids',
+  writePositions: 'write_positions',
   attentionBias: 'attention_bias',
   pastKey: (layer: number) => `past_key.${layer}`,
   pastValue: (layer: number) => `past_value.${layer}`,
@@ -41,5 +48,26 @@ export const GRAPH = {
   logits: 'logits',
 } as const
 
-/** Added to the score of a key that a row must not see; large enough that its softmax weight is exactly 0. */
+/** Every input of a graph with this many layers. */
+export function graphInputs(layers: number): string[] {
+  const { inputIds, positionIds, writePositions, attentionBias } = GRAPH
+  const rows = [inputIds, positionIds, writePositions, attentionBias]
+  const selectors = [GRAPH.logitRows, GRAPH.entropyRows, GRAPH.topRows]
+  const past = Array.from({ length: layers }, (_, l) => [GRAPH.pastKey(l), GRAPH.pastValue(l)])
+  return [...rows, ...selectors, ...past.flat()]
+}
+
+/**
+ * Added to the score of a key that a row must not see; large enough that its softmax weight is
+ * exactly 0.
+ */
 export const HIDDEN_BIAS = -1e9
+
+/**
+ * T is a multiple of this: the runtime's vector loops then have no remainder, which would add up in
+ * another order. It also makes shapes change rarely.
+ */
+export const KEY_MULTIPLE = 64
+
+/** S is at least this: the runtime multiplies a lone row by another kernel, with other rounding. */
+export const ROWS_MIN = 2

@@ -2,40 +2,32 @@ import { ApiError, assert } from '@setblock/shared'
 
 import type { SequenceId } from './engine.ts'
 
-export interface KvShape {
-  readonly layers: number
-  readonly keyValueHeads: number
-  readonly headSize: number
-}
-
-export interface KvPoolOptions extends KvShape {
+export interface KvPoolOptions {
   readonly sequencesMax: number
-  /** Positions reserved for each sequence. */
+  /** Keys and values of every layer: 2 * layers. */
+  readonly planes: number
+  /** Values per position in a plane: KV*D. */
+  readonly rowLength: number
+  /** Positions a sequence may cache. */
   readonly contextLength: number
+  /** Positions a plane has room for: more than the context, since a forward's rows follow it. */
+  readonly planePositions: number
 }
-
-/**
- * A sequence's capacity grows in steps of this many positions. The graph is fed whole buckets, so that its
- * shapes change rarely, and attention pays for at most one bucket of empty positions.
- */
-export const BUCKET_POSITIONS = 64
-
-/** Keys or values of one layer and slot, (KV, capacity, D) in the front part of `storage`. */
-type Plane = Float32Array
 
 interface Slot {
   readonly index: number
-  /** Plane 2*l holds the keys of layer l, plane 2*l + 1 its values. */
-  readonly planes: readonly Plane[]
-  /** Positions per head in the planes' layout: a multiple of BUCKET_POSITIONS. */
-  capacity: number
+  /**
+   * Plane 2*l holds the keys of layer l and plane 2*l + 1 its values, (planePositions, rowLength).
+   * Zeros behind the cached positions.
+   */
+  readonly planes: readonly Float32Array[]
   cachedLength: number
 }
 
 /**
- * Cached keys and values on the host. Each sequence owns one slot, with every position it may ever need
- * reserved at start: nothing is allocated per step. Within a plane, a head's positions are contiguous, which
- * is the layout attention reads: a lone sequence is fed without a copy.
+ * Cached keys and values on the host. Each sequence owns one slot, with every position it may ever
+ * need reserved at start: nothing is allocated per step. Positions are contiguous, so the graph is
+ * fed a slot's planes as they lie.
  */
 export class KvPool {
   readonly #options: KvPoolOptions
@@ -45,11 +37,10 @@ export class KvPool {
 
   constructor(options: KvPoolOptions) {
     this.#options = options
-    const { sequencesMax, layers, keyValueHeads, headSize } = options
-    const planeLength = keyValueHeads * roundUp(options.contextLength) * headSize
-    for (let index = sequencesMax - 1; index >= 0; index--) {
-      const planes = Array.from({ length: 2 * layers }, () => new Float32Array(planeLength))
-      this.#free.push({ index, planes, capacity: BUCKET_POSITIONS, cachedLength: 0 })
+    const planeLength = options.planePositions * options.rowLength
+    for (let index = options.sequencesMax - 1; index >= 0; index--) {
+      const planes = Array.from({ length: options.planes }, () => new Float32Array(planeLength))
+      this.#free.push({ index, planes, cachedLength: 0 })
     }
   }
 
@@ -67,9 +58,8 @@ export class KvPool {
     const slot = this.#used.get(sequence)
     if (slot === undefined) return
     this.#used.delete(sequence)
-    const written = this.#options.keyValueHeads * slot.capacity * this.#options.headSize
+    const written = slot.cachedLength * this.#options.rowLength
     for (const plane of slot.planes) plane.fill(0, 0, written)
-    slot.capacity = BUCKET_POSITIONS
     slot.cachedLength = 0
     this.#free.push(slot)
   }
@@ -78,44 +68,34 @@ export class KvPool {
     return this.#slot(sequence).cachedLength
   }
 
-  /** Positions per head of this sequence's planes: its cached length, rounded up to whole buckets. */
-  capacity(sequence: SequenceId): number {
-    return this.#slot(sequence).capacity
-  }
-
-  /** The planes as attention takes them, (KV, capacity, D) each. Valid until the next append. */
-  planes(sequence: SequenceId): readonly Float32Array[] {
-    const { planes, capacity } = this.#slot(sequence)
-    const length = this.#options.keyValueHeads * capacity * this.#options.headSize
-    return planes.map((plane) => plane.subarray(0, length))
+  /** The first `positions` rows of every plane, (positions, rowLength) each; a view, not a copy. */
+  planes(sequence: SequenceId, positions: number): readonly Float32Array[] {
+    const { planePositions, rowLength } = this.#options
+    assert(positions <= planePositions, `${positions} positions exceed ${planePositions}`)
+    return this.#slot(sequence).planes.map((plane) => plane.subarray(0, positions * rowLength))
   }
 
   /**
-   * Caches `rows` more positions. `source` holds them in the layout of the graph's `new_rows`, row after row,
-   * each with KV*D values per plane.
+   * Caches `rows` more positions. `source` holds them in the layout of the graph's `new_rows`: row
+   * after row, each with rowLength values per plane.
    */
   append(sequence: SequenceId, source: Float32Array, rows: number): void {
     const slot = this.#slot(sequence)
-    const { keyValueHeads, headSize, contextLength } = this.#options
-    const end = slot.cachedLength + rows
+    const { planes, rowLength, contextLength } = this.#options
+    const start = slot.cachedLength
+    const end = start + rows
     assert(end <= contextLength, `sequence would cache ${end} of ${contextLength} positions`)
-    if (end > slot.capacity) this.#grow(slot, roundUp(end))
-    const rowLength = keyValueHeads * headSize
-    const sourceStride = slot.planes.length * rowLength
-    assert(source.length >= rows * sourceStride, 'source holds fewer rows than are appended')
+    assert(source.length >= rows * planes * rowLength, 'source holds fewer rows than are appended')
     for (const [index, plane] of slot.planes.entries()) {
-      for (let head = 0; head < keyValueHeads; head++) {
-        let from = index * rowLength + head * headSize
-        let to = (head * slot.capacity + slot.cachedLength) * headSize
-        for (let row = 0; row < rows; row++, from += sourceStride) {
-          for (let i = 0; i < headSize; i++) plane[to++] = source[from + i]!
-        }
+      for (let row = 0; row < rows; row++) {
+        const from = (row * planes + index) * rowLength
+        plane.set(source.subarray(from, from + rowLength), (start + row) * rowLength)
       }
     }
     slot.cachedLength = end
   }
 
-  /** Free and used slots are all slots, and none is both. */
+  /** Free and used slots are all slots, and none is both. @throws InvariantError */
   checkIntegrity(): void {
     const { sequencesMax, contextLength } = this.#options
     const slots = [...this.#free, ...this.#used.values()]
@@ -126,23 +106,9 @@ export class KvPool {
     const indices = new Set(slots.map((slot) => slot.index))
     assert(indices.size === sequencesMax, 'a slot is listed twice')
     for (const slot of this.#free) assert(slot.cachedLength === 0, 'a free slot caches positions')
-    for (const { cachedLength, capacity } of slots) {
-      assert(cachedLength <= capacity, 'a slot caches more than its capacity')
+    for (const { cachedLength } of slots) {
       assert(cachedLength <= contextLength, 'a slot caches more than the context')
     }
-  }
-
-  /** Spreads the heads to the new capacity, last head first so that none is overwritten before it moved. */
-  #grow(slot: Slot, capacity: number): void {
-    const { keyValueHeads, headSize } = this.#options
-    const from = slot.capacity * headSize
-    const to = capacity * headSize
-    for (const plane of slot.planes) {
-      for (let head = keyValueHeads - 1; head > 0; head--) {
-        plane.copyWithin(head * to, head * from, (head + 1) * from)
-      }
-    }
-    slot.capacity = capacity
   }
 
   #slot(sequence: SequenceId): Slot {
@@ -152,12 +118,7 @@ export class KvPool {
   }
 }
 
-/** Bytes that one sequence reserves. */
-export function kvBytesPerSequence(shape: KvShape, contextLength: number): number {
-  const { layers, keyValueHeads, headSize } = shape
-  return 2 * layers * keyValueHeads * headSize * roundUp(contextLength) * 4
-}
-
-function roundUp(positions: number): number {
-  return Math.max(1, Math.ceil(positions / BUCKET_POSITIONS)) * BUCKET_POSITIONS
+/** Bytes of all slots together. */
+export function kvPoolBytes({ sequencesMax, planes, rowLength, planePositions }: KvPoolOptions) {
+  return sequencesMax * planes * planePositions * rowLength * Float32Array.BYTES_PER_ELEMENT
 }

@@ -20,7 +20,8 @@ export interface LoadedModel {
 /**
  * Reads `setblock.json` and the CPU graph of the given precision.
  *
- * @throws ModelError naming the file or field: unreadable, not valid, no such graph, or digest mismatch.
+ * @throws ModelError naming the file or field: unreadable, not valid, no such graph, or digest
+ * mismatch.
  */
 export async function loadModel(
   folder: string,

@@ -1,6 +1,6 @@
 /**
- * A model folder, checkpoint or graph that cannot be used. `subject` names what is wrong: a file, a tensor or a
- * field, and the message is one clear line that an operator can act on.
+ * A model folder, checkpoint or graph that cannot be used. `subject` names what is wrong: a file, a
+ * tensor or a field, and the message is one clear line that an operator can act on.
  */
 export class ModelError extends Error {
   readonly subject: string

@@ -1,11 +1,20 @@
 import { assert } from '@setblock/shared'
+import type { Manifest } from '@setblock/shared'
 
-import { fillAttentionBias, fillTokens, rowCount, selectRows } from './attention-mask.ts'
+import {
+  fillAttentionBias,
+  fillTokens,
+  forwardShape,
+  roundUpKeys,
+  selectRows,
+} from './attention-mask.ts'
 import type { ForwardShape, SequenceInput } from './attention-mask.ts'
 import { checkRows } from './check-rows.ts'
+import type { RowLimits } from './check-rows.ts'
 import type { Engine, EngineLimits, SequenceId, SequenceRows } from './engine.ts'
-import { GRAPH } from './graph-contract.ts'
-import { kvBytesPerSequence, KvPool } from './kv-pool.ts'
+import { GRAPH, graphInputs, ROWS_MIN } from './graph-contract.ts'
+import { KvPool, kvPoolBytes } from './kv-pool.ts'
+import type { KvPoolOptions } from './kv-pool.ts'
 import type { LoadedModel } from './manifest.ts'
 import { ModelError } from './model-error.ts'
 import { OnnxGraph, tensor } from './onnx-graph.ts'
@@ -15,8 +24,13 @@ import { splitResults } from './results.ts'
 import { ScratchBuffer } from './scratch-buffer.ts'
 import type { RowResults } from '../decoding/rows.ts'
 
-/** Rows of one sequence in one forward: a prompt chunk of 256 and the groups that may ride with it. */
+/**
+ * Rows of one sequence in one forward: a prompt chunk of 256 and the groups that may ride with it.
+ */
 const ROWS_MAX = 512
+
+/** Mask groups of full length in one sequence's forward: verified decoding uses two. */
+const GROUPS_MAX = 4
 
 /** Host memory that the caches of all sequences may take together, bytes. */
 const KV_BYTES_MAX = 8 * 1024 ** 3
@@ -30,8 +44,7 @@ export async function createOnnxEngine(
   model: LoadedModel,
   options: OnnxEngineOptions,
 ): Promise<OnnxEngine> {
-  const { architecture, contextLength } = model.manifest
-  const bytes = options.sequencesMax * kvBytesPerSequence(architecture, contextLength)
+  const bytes = kvPoolBytes(poolOptions(model.manifest, options.sequencesMax))
   if (bytes > KV_BYTES_MAX) {
     throw new ModelError(
       model.manifest.id,
@@ -39,14 +52,33 @@ export async function createOnnxEngine(
     )
   }
   const graph = await OnnxGraph.load(model.graph, options)
+  const inputs = graphInputs(model.manifest.architecture.layers)
+  if (inputs.toSorted().join() !== graph.inputNames.toSorted().join()) {
+    await graph.dispose()
+    throw new ModelError(model.manifest.id, 'its graph has other inputs: build the model again')
+  }
   return new OnnxEngine(graph, model.manifest, options.sequencesMax)
+}
+
+function poolOptions(manifest: Manifest, sequencesMax: number): KvPoolOptions {
+  const { architecture, contextLength, maxBlockLength } = manifest
+  const rowsBehind = ROWS_MIN + GROUPS_MAX * maxBlockLength
+  return {
+    sequencesMax,
+    contextLength,
+    planes: 2 * architecture.layers,
+    rowLength: architecture.keyValueHeads * architecture.headSize,
+    planePositions: roundUpKeys(contextLength + rowsBehind),
+  }
 }
 
 /** What the last forward left for commits. */
 interface LastForward {
   /** `new_rows` of the graph, (B, S, rowLength) */
   readonly newRows: Float32Array
-  /** Per sequence that has not committed: where its rows start, and how many of them are tail rows. */
+  /**
+   * Per sequence that has not committed: where its rows start, and how many of them are tail rows.
+   */
   readonly open: Map<SequenceId, { firstRow: number; tailRows: number }>
 }
 
@@ -56,7 +88,7 @@ export class OnnxEngine implements Engine {
   readonly #graph: OnnxGraph
   readonly #pool: KvPool
   readonly #pastFeeds: PastFeeds
-  readonly #vocabularySize: number
+  readonly #rowLimits: RowLimits
   /** Values per row of `new_rows`: keys and values of every layer. */
   readonly #newRowLength: number
   readonly #ids = new ScratchBuffer((length) => new Int32Array(length))
@@ -65,15 +97,19 @@ export class OnnxEngine implements Engine {
   #last: LastForward | undefined
   #state: 'idle' | 'running' | 'disposed' = 'idle'
 
-  constructor(graph: OnnxGraph, manifest: LoadedModel['manifest'], sequencesMax: number) {
+  constructor(graph: OnnxGraph, manifest: Manifest, sequencesMax: number) {
     const { architecture, contextLength, maxBlockLength } = manifest
     this.limits = { sequencesMax, contextLength, maxBlockLength, rowsMax: ROWS_MAX }
     this.#graph = graph
-    this.#vocabularySize = architecture.vocabularySize
-    const { layers, keyValueHeads, headSize } = architecture
-    this.#newRowLength = 2 * layers * keyValueHeads * headSize
-    this.#pool = new KvPool({ layers, keyValueHeads, headSize, contextLength, sequencesMax })
-    this.#pastFeeds = new PastFeeds(this.#pool, { layers, keyValueHeads, headSize })
+    this.#rowLimits = {
+      ...this.limits,
+      groupRowsMax: GROUPS_MAX * maxBlockLength,
+      vocabularySize: architecture.vocabularySize,
+    }
+    const pool = poolOptions(manifest, sequencesMax)
+    this.#newRowLength = pool.planes * pool.rowLength
+    this.#pool = new KvPool(pool)
+    this.#pastFeeds = new PastFeeds(this.#pool, pool)
   }
 
   open(): SequenceId {
@@ -93,12 +129,7 @@ export class OnnxEngine implements Engine {
     assert(this.#state === 'idle', `forward while ${this.#state}`)
     const inputs = this.#checkBatch(batch)
     this.#last = undefined
-    const sequences = batch.map(({ sequence }) => sequence)
-    const shape = {
-      sequences: batch.length,
-      rows: Math.max(...batch.map(rowCount)),
-      past: Math.max(...sequences.map((sequence) => this.#pool.capacity(sequence))),
-    }
+    const shape = forwardShape(inputs)
     const selectors = selectRows(shape, inputs)
     const feeds: Feeds = {
       ...this.#rowFeeds(shape, inputs),
@@ -106,7 +137,10 @@ export class OnnxEngine implements Engine {
       [GRAPH.logitRows]: indices(selectors.logitRows),
       [GRAPH.entropyRows]: indices(selectors.entropyRows),
       [GRAPH.topRows]: indices(selectors.topRows),
-      ...this.#pastFeeds.feeds(sequences, shape.past),
+      ...this.#pastFeeds.feeds(
+        batch.map(({ sequence }) => sequence),
+        shape.keys,
+      ),
     }
     this.#state = 'running'
     const outputs = await this.#graph.run(feeds).finally(() => (this.#state = 'idle'))
@@ -156,22 +190,26 @@ export class OnnxEngine implements Engine {
     assert(distinct.size === batch.length, 'a sequence is twice in one batch')
     return batch.map((rows) => {
       const input = { rows, cachedLength: this.#pool.cachedLength(rows.sequence) }
-      checkRows(input, { ...this.limits, vocabularySize: this.#vocabularySize })
+      checkRows(input, this.#rowLimits)
       return input
     })
   }
 
   #rowFeeds(shape: ForwardShape, inputs: readonly SequenceInput[]): Feeds {
-    const { sequences, rows, past } = shape
+    const { sequences, rows, keys } = shape
     const ids = this.#ids.take(sequences * rows)
     const positions = this.#positions.take(sequences * rows)
-    const bias = this.#bias.take(sequences * rows * (past + rows))
+    const bias = this.#bias.take(sequences * rows * keys)
     fillTokens({ ids, positions }, shape, inputs)
     fillAttentionBias(bias, shape, inputs)
     return {
       [GRAPH.inputIds]: tensor(ids, [sequences, rows]),
       [GRAPH.positionIds]: tensor(positions, [sequences, rows]),
-      [GRAPH.attentionBias]: tensor(bias, [sequences, 1, rows, past + rows]),
+      [GRAPH.attentionBias]: tensor(bias, [sequences, 1, rows, keys]),
+      [GRAPH.writePositions]: tensor(
+        BigInt64Array.from(inputs, ({ cachedLength }) => BigInt(cachedLength)),
+        [sequences],
+      ),
     }
   }
 }

@@ -2,7 +2,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 
 import { ModelError } from './model-error.ts'
 
-/** The only file that knows onnxruntime-node: everything else speaks of graphs, feeds and tensors. */
+/**
+ * The only file that knows onnxruntime-node: everything else speaks of graphs, feeds and tensors.
+ */
 
 export interface RuntimeOptions {
   /** Threads of one forward. */
@@ -37,6 +39,10 @@ export class OnnxGraph {
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new ModelError('graph', `is refused by the runtime: ${reason}`, { cause })
     }
+  }
+
+  get inputNames(): readonly string[] {
+    return this.#ortSession.inputNames
   }
 
   /** Blocks the thread until done. The outputs are copies, and belong to the caller. */

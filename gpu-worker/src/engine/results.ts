@@ -5,7 +5,10 @@ import { GRAPH } from './graph-contract.ts'
 import type { Outputs } from './onnx-graph.ts'
 import type { ForwardRows, RowResults } from '../decoding/rows.ts'
 
-/** The graph's flat outputs, dealt to the sequences in the order in which `selectRows` asked for them. */
+/**
+ * The graph's flat outputs, dealt to the sequences in the order in which `selectRows` asked for
+ * them.
+ */
 export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): RowResults[] {
   const ids = outputs[GRAPH.ids]!.data as Int32Array
   const entropies = outputs[GRAPH.entropy]!.data as Float32Array

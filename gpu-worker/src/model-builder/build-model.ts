@@ -23,8 +23,9 @@ export interface BuildReport {
 }
 
 /**
- * Turns a checkpoint folder into a model folder: writes `graph.<precision>.onnx`, then `setblock.json`
- * naming it with its digest. A graph of another precision stays listed if it is of the same weights.
+ * Turns a checkpoint folder into a model folder: writes `graph.<precision>.onnx`, then
+ * `setblock.json` naming it with its digest. A graph of another precision stays listed if it is of
+ * the same weights.
  */
 export async function buildModel(folder: string, precision: Precision): Promise<BuildReport> {
   const checkpoint = await readCheckpoint(folder)
@@ -62,7 +63,10 @@ async function tokenizerFacts(folder: string): Promise<Manifest['tokenizer']> {
   }
 }
 
-/** Graphs of an earlier build that still hold: same weights and same source, file present and unchanged. */
+/**
+ * Graphs of an earlier build that still hold: same weights and same source, file present and
+ * unchanged.
+ */
 async function otherGraphs(
   folder: string,
   checkpoint: Checkpoint,

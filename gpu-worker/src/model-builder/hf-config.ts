@@ -3,7 +3,10 @@ import * as z from 'zod'
 
 import { ModelError } from '../engine/model-error.ts'
 
-/** The decoder families this builder knows. Both: RMSNorm, grouped-query attention, half-split RoPE, SwiGLU. */
+/**
+ * The decoder families this builder knows. Both: RMSNorm, grouped-query attention, half-split RoPE,
+ * SwiGLU.
+ */
 export const ARCHITECTURES = { LlamaForCausalLM: 'llama', Qwen3ForCausalLM: 'qwen3' } as const
 
 const size = z.int().min(1)
@@ -40,7 +43,10 @@ export interface CheckpointConfig {
   readonly maxPositions: number
 }
 
-/** Hugging Face `config.json` to an Architecture; anything the graph cannot express is refused by name. */
+/**
+ * Hugging Face `config.json` to an Architecture; anything the graph cannot express is refused by
+ * name.
+ */
 export function parseConfig(json: unknown, fileName = 'config.json'): CheckpointConfig {
   const type = architectureType(json, fileName)
   const parsed = configSchema.safeParse(json)
@@ -76,7 +82,10 @@ export function parseConfig(json: unknown, fileName = 'config.json'): Checkpoint
   }
 }
 
-/** Read before the rest: an unknown family deserves this error, not one about a field it happens to lack. */
+/**
+ * Read before the rest: an unknown family deserves this error, not one about a field it happens to
+ * lack.
+ */
 function architectureType(json: unknown, fileName: string): Architecture['type'] {
   const parsed = z.looseObject({ architectures: z.array(z.string()).min(1) }).safeParse(json)
   if (!parsed.success) throw new ModelError(`${fileName} architectures`, 'must be a list of names')

@@ -5,7 +5,10 @@ import { ModelError } from '../engine/model-error.ts'
 
 const USAGE = 'usage: build-model <model folder> [--precision int8|fp32]'
 
-/** `build-model <folder> [--precision int8|fp32]`: exit 0, or one line on stderr and exit 1 (2: bad usage). */
+/**
+ * `build-model <folder> [--precision int8|fp32]`: exit 0, or one line on stderr and exit 1 (2: bad
+ * usage).
+ */
 async function main(): Promise<number> {
   let folder: string | undefined
   let precision: string

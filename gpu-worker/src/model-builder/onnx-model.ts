@@ -1,8 +1,9 @@
 import { ProtobufMessage } from './protobuf.ts'
 
 /**
- * An ONNX graph under construction. Numbers in `integer(1, ...)` and the like are the field numbers of
- * `onnx.proto` (ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto, ValueInfoProto, TypeProto).
+ * An ONNX graph under construction. Numbers in `integer(1, ...)` and the like are the field numbers
+ * of `onnx.proto` (ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto, ValueInfoProto,
+ * TypeProto).
  */
 
 /** TensorProto.DataType */
@@ -31,9 +32,9 @@ export interface NodeOptions {
 /** Name of a value flowing between nodes. */
 export type Value = string
 
-/** Opset 23 has Attention and blocked QuantizeLinear; IR 11 is the version that came with it. */
-const OPSET = 23
-const IR_VERSION = 11
+/** Opset 24 has Attention, TensorScatter and blocked QuantizeLinear; IR 12 came with it. */
+const OPSET = 24
+const IR_VERSION = 12
 export const MICROSOFT = 'com.microsoft'
 
 export class OnnxModel {

@@ -1,6 +1,7 @@
 /**
- * Writer for the protobuf wire format, as far as ONNX needs it: varints, floats and length-delimited
- * fields. Ours, because eight message types do not carry a dependency and its generated code.
+ * Writer for the protobuf wire format, as far as ONNX needs it: varints, floats and
+ * length-delimited fields. Ours, because eight message types do not carry a dependency and its
+ * generated code.
  *
  * A message is a list of chunks, joined only when it reaches the file: weights are never copied.
  */

@@ -4,9 +4,9 @@ import { SAFETENSORS_HEADER_BYTES_MAX } from './limits.ts'
 import { ModelError } from '../engine/model-error.ts'
 
 /**
- * Reader of the safetensors format: 8 bytes of header length (u64, little endian), a JSON header
- * `{ name: { dtype, shape, data_offsets: [begin, end] } }` with offsets counted from the end of the header, then data.
- * Every offset is checked before any tensor is handed out.
+ * Reader of the safetensors format: 8 bytes of header length (u64, little endian), a JSON header `{
+ * name: { dtype, shape, data_offsets: [begin, end] } }` with offsets counted from the end of the
+ * header, then data. Every offset is checked before any tensor is handed out.
  */
 
 const DTYPE_BYTES = { F32: 4, F16: 2, BF16: 2 } as const

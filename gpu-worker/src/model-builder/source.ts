@@ -5,8 +5,8 @@ import type { CheckpointConfig } from './hf-config.ts'
 import { ModelError } from '../engine/model-error.ts'
 
 /**
- * `setblock.source.json`: what a checkpoint does not say about itself and a manifest must. Each field means
- * what it means in `setblock.json`.
+ * `setblock.source.json`: what a checkpoint does not say about itself and a manifest must. Each
+ * field means what it means in `setblock.json`.
  */
 const sourceSchema = z.strictObject({
   ...z.strictObject(manifestSchema.shape).pick({

@@ -4,8 +4,8 @@ import { ModelError } from '../engine/model-error.ts'
 import type { TensorFile } from './safetensors.ts'
 
 /**
- * A matrix ready for `x @ W`: inputs x outputs, row-major. Hugging Face stores linear layers the other way
- * round, outputs x inputs.
+ * A matrix ready for `x @ W`: inputs x outputs, row-major. Hugging Face stores linear layers the
+ * other way round, outputs x inputs.
  */
 export interface Matrix {
   readonly inputs: number

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Job, JobEvent } from '@setblock/shared'
-import { TOY_MASK, TOY_STOP, ToyEngine, type ToyOptions } from '../test-support/toy-engine.ts'
+import { TOY_MASK, TOY_STOP, ToyEngine, type ToyOptions } from '../testing/toy-engine.ts'
 import { FAILED_STEPS_MAX, Scheduler } from './scheduler.ts'
 
 const job = (id: string, change: Partial<Job> = {}): Job => ({
@@ -22,6 +22,7 @@ interface Bench {
   readonly events: (job: Job, onEvent?: (event: JobEvent) => void) => Promise<JobEvent[]>
   readonly clock: { nowMs: number }
   readonly stopped: Promise<void>
+  readonly faults: unknown[]
 }
 
 function start(options: Partial<ToyOptions> & { runningMax?: number } = {}): Bench {
@@ -29,7 +30,14 @@ function start(options: Partial<ToyOptions> & { runningMax?: number } = {}): Ben
   const clock = { nowMs: 0 }
   const runningMax = options.runningMax ?? 1
   const now = (): number => clock.nowMs
-  const scheduler = new Scheduler({ engine, maskTokenId: TOY_MASK, runningMax, now })
+  const faults: unknown[] = []
+  const scheduler = new Scheduler({
+    engine,
+    maskTokenId: TOY_MASK,
+    runningMax,
+    now,
+    onFault: (error) => faults.push(error),
+  })
   const stopped = scheduler.run()
   const events: Bench['events'] = (submitted, onEvent) =>
     new Promise((resolve) => {
@@ -41,7 +49,7 @@ function start(options: Partial<ToyOptions> & { runningMax?: number } = {}): Ben
         if (isTerminal(event)) setTimeout(resolve, 0, seen)
       })
     })
-  return { engine, scheduler, events, clock, stopped }
+  return { engine, scheduler, events, clock, stopped, faults }
 }
 
 const isTerminal = (event: JobEvent | undefined): boolean =>
@@ -112,9 +120,7 @@ test('a cancelled job leaves before the next forward, also while it waits', asyn
   const { engine, scheduler, events, stopped } = start()
   let forwardsAtCancel = 0
   const waiting = events(job('w'))
-  const running = events(job('r'), (event) => {
-    if (event.type !== 'start') return
-  })
+  const running = events(job('r'))
   await waiting
   const cancelled = events(job('c'), (event) => {
     if (event.type !== 'reveal' || forwardsAtCancel > 0) return
@@ -150,13 +156,14 @@ test('a deadline ends a job that is late, waiting or running', async () => {
 
 test('whichever forward throws, every job is answered once and every sequence is free', async () => {
   for (let failing = 0; failing < 40; failing += 1) {
-    const { engine, scheduler, events, stopped } = start({
+    const { engine, scheduler, events, stopped, faults } = start({
       failingForwards: new Set([failing]),
       runningMax: 2,
     })
     const all = await Promise.all(['a', 'b', 'c', 'd'].map((id) => events(job(id))))
     const failed = all.filter((seen) => seen.at(-1)?.type === 'error')
     assert.ok(failed.length <= 2)
+    assert.equal(faults.length, failed.length > 0 ? 1 : 0)
     if (failing < engine.batches.length) assert.ok(failed.length >= 1, `forward ${failing}`)
     for (const seen of failed) {
       const last = seen.at(-1)

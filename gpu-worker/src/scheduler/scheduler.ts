@@ -13,6 +13,8 @@ export interface SchedulerOptions {
   readonly runningMax: number
   /** Milliseconds, monotonic within a process lifetime. */
   readonly now: () => number
+  /** Told why a forward failed; the jobs themselves only hear of an internal error. */
+  readonly onFault: (error: unknown) => void
 }
 
 /**
@@ -117,6 +119,7 @@ export class Scheduler {
       this.#failedSteps = 0
     } catch (error) {
       this.#failedSteps += 1
+      this.#options.onFault(error)
       for (const run of batch) this.#fail(run, ApiError.from(error))
       if (this.#failedSteps >= FAILED_STEPS_MAX) throw error
     }

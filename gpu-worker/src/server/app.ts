@@ -128,5 +128,7 @@ function refuse(c: Context, error: ApiError): Response {
   const headers: Record<string, string> = {}
   if (error.retryAfterSeconds !== undefined)
     headers['retry-after'] = String(error.retryAfterSeconds)
+  // The rest of the body was never read, so the connection cannot carry another request.
+  if (error.code === 'request_too_large') headers['connection'] = 'close'
   return c.json(error.toEnvelope(), ERRORS[error.code].status as 400, headers)
 }

@@ -53,6 +53,8 @@ export function jobStream({
   })
   try {
     engine.submit(job, deliver)
+    // Flushes the headers: whoever waits behind other jobs learns at once that it was admitted.
+    controller.enqueue(encoder.encode(HEARTBEAT_LINE))
   } catch (error) {
     clearInterval(heartbeat)
     throw error

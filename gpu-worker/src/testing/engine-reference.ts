@@ -47,18 +47,22 @@ export function assertResults(
   }
 }
 
-/** The candidates of the rows whose logits are given: true values, descending, none better left out. */
+/**
+ * The candidates of the rows whose logits are given: true values, descending, none better left out.
+ */
 export function assertCandidates(
-  { topIds, topLogits }: RowResults,
+  results: RowResults,
   logits: readonly number[][],
   tolerance: number,
 ): void {
   const count = limits.topKMax
-  assert.equal(topIds?.length, logits.length * count)
-  assert.equal(topLogits?.length, logits.length * count)
+  const { topIds, topLogits } = results
+  assert.ok(topIds !== undefined && topLogits !== undefined)
+  assert.equal(topIds.length, logits.length * count)
+  assert.equal(topLogits.length, logits.length * count)
   for (const [row, all] of logits.entries()) {
-    const ids = Array.from(topIds!.subarray(row * count, (row + 1) * count))
-    const values = Array.from(topLogits!.subarray(row * count, (row + 1) * count))
+    const ids: number[] = Array.from(topIds.subarray(row * count, (row + 1) * count))
+    const values = Array.from(topLogits.subarray(row * count, (row + 1) * count))
     assert.equal(new Set(ids).size, count)
     assert.ok(!ids.includes(MASK_TOKEN_ID), `row ${row} offers the mask token`)
     for (const [rank, id] of ids.entries()) {

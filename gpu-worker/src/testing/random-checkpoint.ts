@@ -37,7 +37,10 @@ const TINY: RandomModel = {
 
 export const MASK_TOKEN_ID = 3
 
-/** Writes a Hugging Face model folder with random weights into a temporary folder; the caller removes it. */
+/**
+ * Writes a Hugging Face model folder with random weights into a temporary folder; the caller
+ * removes it.
+ */
 export async function writeRandomCheckpoint(
   overrides: Partial<RandomModel> = {},
 ): Promise<{ folder: string; remove: () => Promise<void> }> {
@@ -87,7 +90,9 @@ function source(model: RandomModel) {
   }
 }
 
-/** Linear layers keep the variance of their input, so activations stay near 1 through every layer. */
+/**
+ * Linear layers keep the variance of their input, so activations stay near 1 through every layer.
+ */
 function randomTensors(model: RandomModel): Map<string, FloatTensor> {
   const normal = seededNormal(model.seed)
   const tensors = new Map<string, FloatTensor>()

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { parseSafetensors } from '../model-builder/safetensors.ts'
 
 /**
- * The decoder written the plain way, in double precision, from the checkpoint's own files: no cache, no fused
- * matrices, no quantisation. What the graph computes is compared with this.
+ * The decoder written the plain way, in double precision, from the checkpoint's own files: no
+ * cache, no fused matrices, no quantisation. What the graph computes is compared with this.
  */
 export interface ReferenceModel {
   /** Logits of every row of one sequence; `sees(i, j)` tells whether row i attends to row j. */
@@ -48,7 +48,7 @@ export async function readReferenceModel(folder: string): Promise<ReferenceModel
     }
   }
   const layers = Array.from({ length: config.num_hidden_layers }, (_, index) =>
-    makeLayer(config, `model.layers.${index}.`, { linear, norm, has: file.has }),
+    makeLayer(config, `model.layers.${index}.`, { linear, norm, has: (name) => file.has(name) }),
   )
   const embedding = file.read('model.embed_tokens.weight')
   const hiddenSize = embedding.shape[1]!

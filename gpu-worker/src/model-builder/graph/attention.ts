@@ -15,8 +15,8 @@ export interface AttentionResult {
 }
 
 /**
- * Grouped-query attention over the cached rows and this forward's rows at once; who sees whom is in
- * `attention_bias`. The op joins cache and rows, scales by 1/sqrt(D) and repeats key-value heads itself.
+ * Grouped-query attention over the cached rows and this forward's rows; who sees whom is in
+ * `attention_bias`. The op scales by 1/sqrt(D) and repeats key-value heads itself.
  */
 export function attention(
   builder: GraphBuilder,
@@ -46,19 +46,26 @@ export function attention(
     normHeads(builder, key, keyValueHeads, weights.keyNorm),
     keyValueHeads,
   )
-  const past = [GRAPH.pastKey(layer), GRAPH.pastValue(layer)] as const
-  for (const input of past) model.input(input, 'float32', ['B', keyValueHeads, 'T', headSize])
-  const mixed = `${name}.mixed`
-  model.multiNode(
-    {
-      name: mixed,
-      op: 'Attention',
-      inputs: [queries, keys, values, GRAPH.attentionBias, ...past],
-      outputs: [mixed, `${name}.present_key`, `${name}.present_value`],
-    },
-    { attributes: { q_num_heads: { int: heads }, kv_num_heads: { int: keyValueHeads } } },
-  )
+  const inputs = [
+    queries,
+    appended(builder, GRAPH.pastKey(layer), keys),
+    appended(builder, GRAPH.pastValue(layer), values),
+    GRAPH.attentionBias,
+  ]
+  const mixed = model.node(`${name}.mixed`, 'Attention', inputs, {
+    attributes: { q_num_heads: { int: heads }, kv_num_heads: { int: keyValueHeads } },
+  })
   return { mixed, keys, values }
+}
+
+/** The cached rows with this forward's behind them: (B, T, KV*D). */
+function appended(builder: GraphBuilder, past: Value, rows: Value): Value {
+  const { keyValueHeads, headSize } = builder.architecture
+  builder.model.input(past, 'float32', ['B', 'T', keyValueHeads * headSize])
+  const inputs = [past, rows, GRAPH.writePositions]
+  return builder.model.node(`${past}.all`, 'TensorScatter', inputs, {
+    attributes: { axis: { int: 1 } },
+  })
 }
 
 /** Norm of each head on its own, where the architecture has it. value (B, S, heads*D). */

@@ -23,8 +23,8 @@ export interface DecoderOptions {
 }
 
 /**
- * The whole graph: embed, then per layer norm -> attention -> add and norm -> MLP -> add and norm, then
- * head. Inputs and outputs are those of `engine/graph-contract.ts`.
+ * The whole graph: embed, then per layer norm -> attention -> add and norm -> MLP -> add and norm,
+ * then head. Inputs and outputs are those of `engine/graph-contract.ts`.
  */
 export function buildDecoder(weights: ModelWeights, options: DecoderOptions): OnnxModel {
   const { architecture, precision } = options
@@ -32,7 +32,8 @@ export function buildDecoder(weights: ModelWeights, options: DecoderOptions): On
   const builder: GraphBuilder = { model, architecture, precision, quantised: new Map() }
   model.input(GRAPH.inputIds, 'int32', ['B', 'S'])
   model.input(GRAPH.positionIds, 'int64', ['B', 'S'])
-  model.input(GRAPH.attentionBias, 'float32', ['B', 1, 'S', 'U'])
+  model.input(GRAPH.writePositions, 'int64', ['B'])
+  model.input(GRAPH.attentionBias, 'float32', ['B', 1, 'S', 'T'])
   model.input(GRAPH.logitRows, 'int32', ['R'])
   addRopeTables(builder, options.positions)
 

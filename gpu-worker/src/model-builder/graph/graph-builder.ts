@@ -4,7 +4,9 @@ import type { OnnxModel, Value } from '../onnx-model.ts'
 
 export type Precision = GraphFile['precision']
 
-/** What every stage needs: the graph under construction, the model's shape, the form of its matmuls. */
+/**
+ * What every stage needs: the graph under construction, the model's shape, the form of its matmuls.
+ */
 export interface GraphBuilder {
   readonly model: OnnxModel
   readonly architecture: Architecture

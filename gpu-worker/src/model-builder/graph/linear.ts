@@ -33,8 +33,8 @@ export function linearWithout(
       return builder.model.node(name, 'Gemm', [rows.value, weight, penalty(-1e9)])
     }
     case 'int8':
-      // The bias is added before the row scale is multiplied in: with a scale of at least 1e-20 it ends
-      // at -1e10 or below, without a pass of its own over the logits.
+      // The bias is added before the row scale is multiplied in: with a scale of at least 1e-20 it
+      // ends at -1e10 or below, without a pass of its own over the logits.
       return int8Linear(builder, name, rows, { matrix, bias: penalty(-1e30), scaleMin: 1e-20 })
   }
 }

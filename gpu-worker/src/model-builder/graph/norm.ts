@@ -1,6 +1,6 @@
 import { constantVector } from './graph-builder.ts'
 import type { GraphBuilder } from './graph-builder.ts'
-import { MICROSOFT, type Value } from '../onnx-model.ts'
+import type { Value } from '../onnx-model.ts'
 
 /** Root-mean-square norm over the last axis, times `weight`. */
 export function rmsNorm(
@@ -18,26 +18,16 @@ export function rmsNorm(
   })
 }
 
-/** Residual addition and the norm after it, in one node. */
+/**
+ * Residual addition and the norm after it. Two plain nodes: on CPU they take half the time of the
+ * fused SkipSimplifiedLayerNormalization from 16 rows on.
+ */
 export function addAndNorm(
   builder: GraphBuilder,
   name: string,
   [residual, update]: readonly [Value, Value],
   weight: Float32Array,
 ): { normed: Value; sum: Value } {
-  const sum = `${name}.sum`
-  const scale = constantVector(builder, `${name}.weight`, weight)
-  builder.model.multiNode(
-    {
-      name,
-      op: 'SkipSimplifiedLayerNormalization',
-      inputs: [residual, update, scale],
-      outputs: [name, '', '', sum],
-    },
-    {
-      domain: MICROSOFT,
-      attributes: { epsilon: { float: builder.architecture.normEpsilon } },
-    },
-  )
-  return { normed: name, sum }
+  const sum = builder.model.node(`${name}.sum`, 'Add', [residual, update])
+  return { normed: rmsNorm(builder, name, sum, weight), sum }
 }

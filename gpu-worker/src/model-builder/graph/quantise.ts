@@ -7,8 +7,8 @@ import { INT8_MAX } from '../quantise-weights.ts'
 export const ZERO_POINT = 128
 
 /**
- * Zero points for rows shaped like `shapeOf`: uint8 (...shapeOf's shape, 1). QuantizeLinear wants one per
- * scale, and the number of rows is known only in a run.
+ * Zero points for rows shaped like `shapeOf`: uint8 (...shapeOf's shape, 1). QuantizeLinear wants
+ * one per scale, and the number of rows is known only in a run.
  */
 export function zeroPointsFor(builder: GraphBuilder, name: string, shapeOf: Value): Value {
   if (builder.precision === 'fp32') return ''
@@ -25,8 +25,9 @@ export function zeroPointsFor(builder: GraphBuilder, name: string, shapeOf: Valu
 }
 
 /**
- * Rows to uint8, each with its own scale max|x| / 127: a row's codes depend on that row alone, whatever
- * shares its batch. Rows of zeros get scale 0, which turns whatever their codes are back into zeros.
+ * Rows to uint8, each with its own scale max|x| / 127: a row's codes depend on that row alone,
+ * whatever shares its batch. Rows of zeros get scale 0, which turns whatever their codes are back
+ * into zeros.
  */
 export function quantiseRows(
   builder: GraphBuilder,

@@ -1,8 +1,8 @@
 import type { GraphBuilder } from './graph-builder.ts'
 
 /**
- * Rotation tables, (positions, D/2), half-split convention: element i pairs with element i + D/2, and turns
- * by position * theta^(-2i/D). Computed in double precision.
+ * Rotation tables, (positions, D/2), half-split convention: element i pairs with element i + D/2,
+ * and turns by position * theta^(-2i/D). Computed in double precision.
  */
 export function addRopeTables(builder: GraphBuilder, positions: number): void {
   const { headSize, ropeTheta } = builder.architecture

@@ -7,7 +7,10 @@ export const TOY_STOP = 2
 const FIRST_WORD = 8
 const WORDS = 48
 
-/** The toy language: the next token depends on the last two tokens; about one in thirty is the stop token. */
+/**
+ * The toy language: the next token depends on the last two tokens; about one in thirty is the stop
+ * token.
+ */
 export function toyNext(context: readonly number[]): number {
   const [a = 0, b = 0] = context.slice(-2)
   const draw = Math.floor(uniform(a * 131 + b, 5) * 1000)
@@ -23,8 +26,9 @@ export interface ToyOptions {
 }
 
 /**
- * An Engine over a toy language, for tests of decoding and scheduling: it honours tail, groups, commits and slots, keeps
- * what was cached, and can be made to fail. Masked predictions follow the language with a chosen error rate.
+ * An Engine over a toy language, for tests of decoding and scheduling: it honours tail, groups,
+ * commits and slots, keeps what was cached, and can be made to fail. Masked predictions follow the
+ * language with a chosen error rate.
  */
 export class ToyEngine implements Engine {
   readonly limits = { sequencesMax: 4, contextLength: 4096, rowsMax: 1024, maxBlockLength: 16 }
@@ -93,7 +97,10 @@ export class ToyEngine implements Engine {
     }
   }
 
-  /** A block's rows: the language's own continuation over revealed tokens, wrong at `missRate` of the masks. */
+  /**
+   * A block's rows: the language's own continuation over revealed tokens, wrong at `missRate` of
+   * the masks.
+   */
   #guess(context: number[], tokens: readonly number[]): { id: number; entropy: number }[] {
     const text = [...context]
     return tokens.map((token, index) => {
@@ -108,7 +115,9 @@ export class ToyEngine implements Engine {
   }
 }
 
-/** Top candidates around each id: the id itself first, its neighbours behind with falling logits. */
+/**
+ * Top candidates around each id: the id itself first, its neighbours behind with falling logits.
+ */
 function topOf(ids: readonly number[]): { topIds: Int32Array; topLogits: Float32Array } {
   const topIds = new Int32Array(ids.length * TOP_CANDIDATES)
   const topLogits = new Float32Array(ids.length * TOP_CANDIDATES)

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import OpenAI from 'openai'
+import type { LogRecord } from './deps.ts'
+import { startNodeEdge } from './node.ts'
+import type { NodeEdge } from './node.ts'
+import { JOB_SECRET, startFakeWorker } from './test-support/fake-worker.ts'
+import type { FakeWorkerOptions } from './test-support/fake-worker.ts'
+import { API_KEY, KEY_FILE, TEST_LIMITS } from './test-support/harness.ts'
+import { startOf, write, writeAndWait } from './test-support/scripts.ts'
+import { TINY_FOLDER } from './test-support/tiny-model.ts'
+
+interface Setup {
+  edge: NodeEdge
+  log: LogRecord[]
+}
+
+/** The Node form on a fake worker, with real sockets on both sides. */
+async function start(
+  t: TestContext,
+  script: NonNullable<FakeWorkerOptions['script']>,
+): Promise<Setup> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'setblock-edge-'))
+  const keysFile = path.join(folder, 'keys.json')
+  await writeFile(keysFile, JSON.stringify(KEY_FILE))
+  const worker = await startFakeWorker({ script })
+  const log: LogRecord[] = []
+  const edge = await startNodeEdge({
+    env: {
+      GPU_WORKERS: worker.url,
+      SETBLOCK_JOB_SECRET: JOB_SECRET,
+      SETBLOCK_KEYS_FILE: keysFile,
+      SETBLOCK_MODEL: TINY_FOLDER,
+      SETBLOCK_EDGE_PORT: '0',
+    },
+    log: (record) => log.push(record),
+    limits: { ...TEST_LIMITS, drainMs: 1_000 },
+  })
+  t.after(async () => {
+    await edge.close()
+    await worker.close()
+    await rm(folder, { recursive: true })
+  })
+  return { edge, log }
+}
+
+function createClient({ edge }: Setup): OpenAI {
+  return new OpenAI({ apiKey: API_KEY, baseURL: `${edge.url}/v1`, maxRetries: 0 })
+}
+
+const messages = [{ role: 'user' as const, content: 'hi' }]
+
+test('the OpenAI client reads whole answers and streams', async (t) => {
+  const client = createClient(await start(t, write('Ein kleiner Hund läuft 🎉')))
+  const whole = await client.chat.completions.create({ model: 'tiny', messages })
+  assert.equal(whole.choices[0]?.message.content, 'Ein kleiner Hund läuft 🎉')
+  const stream = await client.chat.completions.create({
+    model: 'tiny',
+    messages,
+    stream: true,
+    stream_options: { include_usage: true },
+  })
+  let text = ''
+  let total = 0
+  for await (const chunk of stream) {
+    text += chunk.choices[0]?.delta.content ?? ''
+    total += chunk.usage?.total_tokens ?? 0
+  }
+  assert.equal(text, 'Ein kleiner Hund läuft 🎉')
+  assert.equal(total, whole.usage?.total_tokens)
+  const models = await client.models.list()
+  assert.deepEqual(
+    models.data.map(({ id }) => id),
+    ['tiny'],
+  )
+})
+
+test('the OpenAI client throws the errors we send, in a stream too', async (t) => {
+  const setup = await start(t, (job, answer) => {
+    const error = { code: 'worker_draining', message: 'going away', retryable: true } as const
+    answer.send(startOf(job), { type: 'error', ...error })
+  })
+  const client = createClient(setup)
+  await assert.rejects(client.chat.completions.create({ model: 'no', messages }), {
+    status: 404,
+    code: 'model_not_found',
+    param: 'model',
+  })
+  const stream = await client.chat.completions.create({ model: 'tiny', messages, stream: true })
+  await assert.rejects(
+    async () => {
+      for await (const chunk of stream) assert.ok(chunk.choices)
+    },
+    { code: 'worker_draining' },
+  )
+})
+
+test('headers and the first chunk are there before the worker has begun', async (t) => {
+  const setup = await start(t, async (_job, answer) => {
+    await answer.left
+  })
+  const abort = new AbortController()
+  const response = await fetch(`${setup.edge.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'tiny', messages, stream: true }),
+    signal: abort.signal,
+  })
+  const { value } = await response.body!.getReader().read()
+  assert.match(new TextDecoder().decode(value), /"role":"assistant"/)
+  abort.abort()
+})
+
+/** A client that can leave in more ways than `fetch` can. */
+function post(url: string, body: object): { socket: Socket; until(text: RegExp): Promise<void> } {
+  const { hostname, port } = new URL(url)
+  const json = JSON.stringify(body)
+  const socket = connect(Number(port), hostname)
+  let received = ''
+  socket.on('error', () => undefined)
+  socket.on('data', (chunk) => (received += chunk.toString()))
+  socket.write(
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: edge\r\nauthorization: Bearer ${API_KEY}\r\n` +
+      `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(json)}\r\n\r\n${json}`,
+  )
+  async function until(text: RegExp): Promise<void> {
+    while (!text.test(received)) await new Promise((resolve) => socket.once('data', resolve))
+  }
+  return { socket, until }
+}
+
+const LEAVE = {
+  'closes its connection': (socket: Socket) => socket.destroy(),
+  'resets its connection': (socket: Socket) => socket.resetAndDestroy(),
+}
+
+for (const [how, leave] of Object.entries(LEAVE)) {
+  test(`a client that ${how} mid-stream ends its job`, async (t) => {
+    const left = Promise.withResolvers<void>()
+    const setup = await start(t, writeAndWait('The little boat', left.resolve))
+    const client = post(setup.edge.url, { model: 'tiny', messages, stream: true })
+    await client.until(/boat/)
+    leave(client.socket)
+    await left.promise
+    await setup.edge.close()
+    assert.equal(setup.log.length, 1)
+    assert.equal(setup.log[0]?.['outcome'], 'client-gone')
+    assert.equal(setup.log[0]?.['error'], 'aborted')
+  })
+
+  test(`a client that ${how} while it waits for a whole answer ends its job`, async (t) => {
+    const left = Promise.withResolvers<void>()
+    const begun = Promise.withResolvers<void>()
+    const setup = await start(t, async (job, answer) => {
+      begun.resolve()
+      await writeAndWait('The little boat', left.resolve)(job, answer)
+    })
+    const client = post(setup.edge.url, { model: 'tiny', messages })
+    await begun.promise
+    leave(client.socket)
+    await left.promise
+    await setup.edge.close()
+    assert.equal(setup.log[0]?.['status'], 499)
+  })
+}
+
+test('a bad environment is named before anything starts', async () => {
+  const start = (env: Record<string, string>) => startNodeEdge({ env, log: () => undefined })
+  const good = {
+    GPU_WORKERS: 'http://127.0.0.1:1',
+    SETBLOCK_JOB_SECRET: JOB_SECRET,
+    SETBLOCK_KEYS_FILE: '/nowhere/keys.json',
+    SETBLOCK_MODEL: TINY_FOLDER,
+  }
+  await assert.rejects(start({}), /GPU_WORKERS: must be set/)
+  await assert.rejects(start({ ...good, GPU_WORKERS: 'ftp://x' }), /GPU_WORKERS/)
+  await assert.rejects(
+    start({ ...good, SETBLOCK_JOB_SECRET: 'short' }),
+    /SETBLOCK_JOB_SECRET: must/,
+  )
+  await assert.rejects(start({ ...good, SETBLOCK_EDGE_PORT: '99999' }), /SETBLOCK_EDGE_PORT/)
+  await assert.rejects(start(good), /SETBLOCK_KEYS_FILE: cannot read/)
+  await assert.rejects(start({ ...good, SETBLOCK_MODEL: '/nowhere' }), /\/nowhere/)
+})

@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import {
+  encodeEvent,
+  importJobSecret,
+  jobSchema,
+  sha256Hex,
+  verifyJobToken,
+} from '@setblock/shared'
+import type { Job, JobEvent } from '@setblock/shared'
+
+export const JOB_SECRET = 'a secret for tests, of forty-one letters.'
+
+/** What a script says to the edge about one job. */
+export interface JobAnswer {
+  send: (...events: JobEvent[]) => void
+  /** Bytes as they are, for streams that break the protocol. */
+  raw: (text: string) => void
+  /** Resolves when the edge closes the connection before the script ended the answer. */
+  readonly left: Promise<void>
+}
+
+export interface Refusal {
+  status: number
+  headers?: Record<string, string>
+  body: string
+}
+
+export interface FakeWorkerOptions {
+  /** Called for each accepted job; the answer ends when it resolves. */
+  script?: (job: Job, answer: JobAnswer) => Promise<void> | void
+  /** Asked before a job is accepted; a refusal is sent instead of events. */
+  refuse?: () => Refusal | undefined | Promise<Refusal | undefined>
+  ready?: boolean
+}
+
+/** A worker made of a script: a real HTTP server on loopback that checks tokens like a real one. */
+export interface FakeWorker {
+  readonly url: string
+  /** Jobs whose token and body were right, in order. */
+  readonly jobs: Job[]
+  readonly tenants: string[]
+  close(): Promise<void>
+}
+
+export async function startFakeWorker(options: FakeWorkerOptions): Promise<FakeWorker> {
+  const key = await importJobSecret(JOB_SECRET)
+  const jobs: Job[] = []
+  const tenants: string[] = []
+
+  async function takeJob(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = []
+    for await (const chunk of incoming) chunks.push(chunk as Buffer)
+    const body = Buffer.concat(chunks).toString()
+    const token = incoming.headers.authorization?.replace('Bearer ', '') ?? ''
+    const bodySha256 = await sha256Hex(body)
+    const verdict = await verifyJobToken(key, { token, bodySha256, nowMs: Date.now() })
+    if (!verdict.ok) throw new Error(`the edge sent a token that is ${verdict.failure}`)
+    const job = jobSchema.parse(JSON.parse(body))
+    const refusal = await options.refuse?.()
+    if (refusal !== undefined) {
+      outgoing.writeHead(refusal.status, refusal.headers).end(refusal.body)
+      return
+    }
+    jobs.push(job)
+    tenants.push(verdict.payload.tenant)
+    outgoing.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders()
+    await options.script?.(job, createAnswer(outgoing))
+    outgoing.end()
+  }
+
+  const server = createServer((incoming, outgoing) => {
+    if (incoming.url === '/readyz') outgoing.writeHead(options.ready === false ? 503 : 200).end()
+    else if (incoming.url !== '/v1/jobs') outgoing.writeHead(404).end()
+    else takeJob(incoming, outgoing).catch(() => outgoing.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    jobs,
+    tenants,
+    async close() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+function createAnswer(outgoing: ServerResponse): JobAnswer {
+  return {
+    send: (...events) => void outgoing.write(events.map(encodeEvent).join('')),
+    raw: (text) => void outgoing.write(text),
+    left: new Promise((resolve) => {
+      outgoing.once('close', () => {
+        if (!outgoing.writableEnded) resolve()
+      })
+    }),
+  }
+}
+
+/** A URL at which nothing listens, though something did a moment ago. */
+export async function closedUrl(): Promise<string> {
+  const worker = await startFakeWorker({})
+  await worker.close()
+  return worker.url
+}

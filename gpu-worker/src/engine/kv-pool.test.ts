@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { ApiError, InvariantError } from '@setblock/shared'
+
+import { KvPool, kvPoolBytes } from './kv-pool.ts'
+import { seededRandom } from '../testing/seeded-random.ts'
+
+const options = {
+  sequencesMax: 2,
+  planes: 4,
+  rowLength: 6,
+  contextLength: 20,
+  planePositions: 32,
+}
+const newRowLength = options.planes * options.rowLength
+
+test('appended rows follow each other in every plane, zeros behind them', () => {
+  const pool = new KvPool(options)
+  const random = seededRandom(1)
+  const sequence = pool.open()
+  const rows: Float32Array[] = []
+  for (const count of [5, 0, 1, 14]) {
+    const source = Float32Array.from({ length: (count + 3) * newRowLength }, random)
+    pool.append(sequence, source, count)
+    for (let row = 0; row < count; row++) {
+      rows.push(source.slice(row * newRowLength, (row + 1) * newRowLength))
+    }
+    assert.equal(pool.cachedLength(sequence), rows.length)
+    for (const [index, plane] of pool.planes(sequence, options.planePositions).entries()) {
+      const part = (row: Float32Array) =>
+        Array.from(row.subarray(index * options.rowLength, (index + 1) * options.rowLength))
+      const zeros = (options.planePositions - rows.length) * options.rowLength
+      assert.deepEqual([...plane], [...rows.flatMap(part), ...new Float32Array(zeros)])
+    }
+  }
+  assert.throws(() => pool.append(sequence, new Float32Array(newRowLength), 1), InvariantError)
+  assert.throws(() => pool.planes(sequence, options.planePositions + 1), InvariantError)
+})
+
+test('a source that is too short is refused, and nothing is cached', () => {
+  const pool = new KvPool(options)
+  const sequence = pool.open()
+  const source = new Float32Array(2 * newRowLength - 1)
+  assert.throws(() => pool.append(sequence, source, 2), InvariantError)
+  assert.equal(pool.cachedLength(sequence), 0)
+})
+
+test('slots are handed out once, and come back empty and wiped', () => {
+  const pool = new KvPool(options)
+  const [first, second] = [pool.open(), pool.open()]
+  pool.checkIntegrity()
+  assert.throws(
+    () => pool.open(),
+    (error) => error instanceof ApiError && error.code === 'overloaded',
+  )
+  pool.append(first, new Float32Array(20 * newRowLength).fill(1), 20)
+  assert.equal(pool.cachedLength(second), 0)
+  pool.close(first)
+  pool.close(first)
+  pool.checkIntegrity()
+
+  const third = pool.open()
+  assert.notEqual(third, first)
+  const planes = pool.planes(third, options.planePositions)
+  for (const plane of planes) assert.ok(plane.every((value) => value === 0))
+  assert.throws(() => pool.cachedLength(first), InvariantError)
+  pool.checkIntegrity()
+})
+
+test('the bytes of a pool are those of all its planes', () => {
+  assert.equal(kvPoolBytes(options), 2 * 4 * 32 * 6 * 4)
+})

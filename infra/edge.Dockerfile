@@ -1,0 +1,38 @@
+# The edge on Node, for running it outside Cloudflare Workers. From the repository's root:
+#
+#     docker build --file infra/edge.Dockerfile --tag setblock-edge .
+
+FROM node:22-bookworm-slim AS install
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY shared/package.json shared/
+COPY edge/package.json edge/
+COPY gpu-worker/package.json gpu-worker/
+# Optional packages are the Node that npm scripts bring along; this image has its own.
+RUN npm ci --omit=dev --omit=optional --workspace=edge
+# Manifests and tokenizers only: the edge needs no weights.
+COPY shared ./shared
+COPY scripts ./scripts
+COPY models ./models
+RUN SETBLOCK_ASSETS=/assets node scripts/build-assets.ts
+
+FROM node:22-bookworm-slim
+ENV NODE_ENV=production \
+    SETBLOCK_EDGE_HOST=0.0.0.0 \
+    SETBLOCK_EDGE_PORT=8787 \
+    SETBLOCK_MODEL=/app/models/setblock-nano
+WORKDIR /app
+COPY --from=install /app/package.json ./
+COPY --from=install /app/node_modules ./node_modules
+COPY --from=install /app/edge ./edge
+COPY --from=install /assets ./models
+COPY shared ./shared
+COPY edge ./edge
+COPY infra/probe.cjs ./infra/
+USER node
+EXPOSE 8787
+# Alive, not ready: readiness depends on the workers, and restarting the edge would not help them.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["node", "infra/probe.cjs", "http://127.0.0.1:8787/healthz"]
+STOPSIGNAL SIGTERM
+CMD ["node", "edge/src/node.ts"]

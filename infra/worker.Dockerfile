@@ -1,0 +1,52 @@
+# The GPU worker. From the repository's root:
+#
+#     docker build --file infra/worker.Dockerfile --target cpu    --tag setblock-worker .
+#     docker build --file infra/worker.Dockerfile --target vulkan --tag setblock-worker:vulkan .
+
+FROM node:22-bookworm-slim AS install
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY shared/package.json shared/
+COPY edge/package.json edge/
+COPY gpu-worker/package.json gpu-worker/
+# Optional packages are the Node that npm scripts bring along; this image has its own.
+RUN npm ci --omit=dev --omit=optional --workspace=gpu-worker
+# The package carries ONNX Runtime for other systems too: 220 MB of no use here.
+RUN find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 ! -name linux -exec rm -r {} +
+
+FROM node:22-bookworm-slim AS cpu
+ENV NODE_ENV=production \
+    SETBLOCK_WORKER_HOST=0.0.0.0 \
+    SETBLOCK_WORKER_PORT=8788 \
+    SETBLOCK_MODEL=/app/models/setblock-nano
+WORKDIR /app
+COPY --from=install /app ./
+COPY shared ./shared
+COPY gpu-worker ./gpu-worker
+COPY models ./models
+COPY infra/probe.cjs ./infra/
+USER node
+EXPOSE 8788
+# Unhealthy until the model is loaded, and again while it drains.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["node", "infra/probe.cjs", "http://127.0.0.1:8788/readyz"]
+# SIGTERM drains: running jobs finish, new ones are refused.
+STOPSIGNAL SIGTERM
+CMD ["node", "gpu-worker/src/main.ts"]
+
+# The same with what ONNX Runtime's WebGPU provider needs: a Vulkan loader, and Mesa's drivers with
+# a software device for machines without a GPU. Mesa comes from backports because the provider
+# refuses the older one of this Debian. NVIDIA's own driver is mounted by the container toolkit,
+# which does so only for the `graphics` capability.
+FROM cpu AS vulkan
+USER root
+RUN echo 'deb http://deb.debian.org/debian bookworm-backports main' \
+        > /etc/apt/sources.list.d/backports.list \
+    && apt-get update \
+    && apt-get install --yes --no-install-recommends libvulkan1 \
+    && apt-get install --yes --no-install-recommends --target-release bookworm-backports \
+        mesa-vulkan-drivers \
+    && rm -rf /var/lib/apt/lists/*
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=graphics,compute,utility
+USER node

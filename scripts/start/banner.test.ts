@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { test } from 'node:test'
+import { banner } from './banner.ts'
+
+const text = banner({
+  edgeUrl: 'http://127.0.0.1:8787',
+  workerUrl: 'http://127.0.0.1:8788',
+  demoKey: 'sb-demo-key',
+  model: 'setblock-nano',
+  logFolder: '/logs',
+})
+
+test('the command to paste is one shell command with a valid body', () => {
+  const command = text.slice(text.indexOf('curl'), text.indexOf('\n\nCtrl-C'))
+  // The shell itself splits it, with curl replaced by something that shows its arguments.
+  const shown = execFileSync('sh', ['-c', command.replace(/^curl/, String.raw`printf '%s\n'`)])
+  const args = shown.toString().trimEnd().split('\n')
+  assert.deepEqual(args.slice(0, 2), ['-N', 'http://127.0.0.1:8787/v1/chat/completions'])
+  assert.ok(args.includes('Authorization: Bearer sb-demo-key'))
+  assert.partialDeepStrictEqual(JSON.parse(args.at(-1) ?? ''), {
+    model: 'setblock-nano',
+    stream: true,
+  })
+})

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import { limits } from '@setblock/shared'
+import { parse } from 'yaml'
+import * as z from 'zod'
+import { repository } from './sources.ts'
+
+const read = (file: string): string => readFileSync(path.join(repository, file), 'utf8')
+const serviceSchema = z.object({
+  build: z.object({ context: z.string(), dockerfile: z.string(), target: z.string().optional() }),
+  environment: z.record(z.string(), z.string()),
+  secrets: z.array(z.string()).optional(),
+  stop_grace_period: z.string().regex(/^\d+s$/),
+})
+const composeSchema = z.object({
+  services: z.record(z.string(), serviceSchema),
+  secrets: z.record(z.string(), z.object({ file: z.string() })),
+})
+const compose = composeSchema.parse(parse(read('infra/compose.yaml')))
+const IMAGES = ['infra/worker.Dockerfile', 'infra/edge.Dockerfile']
+
+/** Instructions with their continuation lines joined. */
+function instructions(file: string): [name: string, rest: string][] {
+  return read(file)
+    .replaceAll(/^#.*\n/gm, '')
+    .replaceAll(/\\\n\s*/g, ' ')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const space = line.indexOf(' ')
+      return [line.slice(0, space), line.slice(space + 1)]
+    })
+}
+
+test('compose builds images that are described here', () => {
+  for (const { build } of Object.values(compose.services)) {
+    assert.equal(path.join('infra', build.context), '.')
+    assert.ok(IMAGES.includes(build.dockerfile), build.dockerfile)
+    const stages = instructions(build.dockerfile).filter(([name]) => name === 'FROM')
+    const { target } = build
+    if (target !== undefined) assert.ok(stages.some(([, rest]) => rest.endsWith(` AS ${target}`)))
+  }
+})
+
+test('no secret is written into compose: all come from outside, and are required', () => {
+  for (const service of Object.values(compose.services)) {
+    assert.match(service.environment.SETBLOCK_JOB_SECRET ?? '', /^\$\{SETBLOCK_JOB_SECRET:\?/)
+    for (const name of service.secrets ?? []) assert.ok(name in compose.secrets, name)
+  }
+  for (const { file } of Object.values(compose.secrets)) assert.match(file, /^\$\{\w+:\?/)
+})
+
+test('containers are given longer to stop than their programs take', () => {
+  for (const service of Object.values(compose.services)) {
+    assert.ok(Number.parseInt(service.stop_grace_period, 10) * 1000 > limits.drainMs)
+  }
+})
+
+for (const file of IMAGES) {
+  test(`${file}: everything it copies exists and is let into the build`, () => {
+    const ignore = read('.dockerignore').split('\n')
+    const sources = instructions(file)
+      .filter(([name, rest]) => name === 'COPY' && !rest.includes('--from='))
+      .flatMap(([, rest]) => rest.split(/\s+/).slice(0, -1))
+    assert.ok(sources.length > 3)
+    for (const source of sources) {
+      assert.ok(existsSync(path.join(repository, source)), source)
+      const roots = source.split('/').map((_, at, parts) => parts.slice(0, at + 1).join('/'))
+      assert.ok(
+        roots.some((root) => ignore.includes(`!${root}`)),
+        `${source} is ignored by .dockerignore`,
+      )
+    }
+  })
+
+  test(`${file}: its programs exist, and it runs them healthily without being root`, () => {
+    const steps = instructions(file)
+    assert.equal(steps.findLast(([name]) => name === 'USER')?.[1], 'node')
+    assert.ok(steps.some(([name]) => name === 'HEALTHCHECK'))
+    const programs = steps
+      .filter(([name]) => name === 'CMD' || name === 'HEALTHCHECK')
+      .flatMap(([, rest]) => rest.match(/[\w/-]+\.(?:ts|cjs)\b/g) ?? [])
+    assert.equal(programs.length, 2)
+    for (const program of programs) assert.ok(existsSync(path.join(repository, program)), program)
+  })
+
+  test(`${file}: every base is a Node that runs the sources as they are`, () => {
+    const stages = instructions(file).filter(([name]) => name === 'FROM')
+    const names = stages.map(([, rest]) => / AS (\w+)$/.exec(rest)?.[1])
+    for (const [, rest] of stages) {
+      const [base = ''] = rest.split(' ')
+      assert.ok(base.startsWith('node:22-') || names.includes(base), base)
+    }
+  })
+}
+
+test('the edge image has an address for its probe that fits its port', () => {
+  for (const file of IMAGES) {
+    const text = read(file)
+    const [, port] = /SETBLOCK_(?:EDGE|WORKER)_PORT=(\d+)/.exec(text) ?? []
+    assert.ok(text.includes(`http://127.0.0.1:${port}/`), file)
+    assert.ok(text.includes(`EXPOSE ${port}`), file)
+  }
+})
