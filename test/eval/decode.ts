@@ -21,17 +21,18 @@ export interface EvalModel {
   close(): Promise<void>
 }
 
-export async function openModel(folder: string, options: { threads: number }): Promise<EvalModel> {
+export async function loadTokenizer(folder: string) {
   const json = async (file: string): Promise<Record<string, unknown>> =>
     JSON.parse(await readFile(join(folder, file), 'utf8'))
   const manifest = manifestSchema.parse(await json('setblock.json'))
-  const config = await json(manifest.tokenizer.configFile)
-  const tokenizer = createTextTokenizer(await json(manifest.tokenizer.file), config)
-  const encodeChat = createChatEncoder({
-    template: String(config['chat_template']),
-    tokenizer,
-    variables: config,
-  })
+  const variables = await json(manifest.tokenizer.configFile)
+  const tokenizer = createTextTokenizer(await json(manifest.tokenizer.file), variables)
+  const template = String(variables['chat_template'])
+  return { manifest, tokenizer, encodeChat: createChatEncoder({ template, tokenizer, variables }) }
+}
+
+export async function openModel(folder: string, options: { threads: number }): Promise<EvalModel> {
+  const { manifest, tokenizer, encodeChat } = await loadTokenizer(folder)
   const engine = await EngineClient.start({
     modelFolder: folder,
     precision: 'int8',

@@ -5,12 +5,10 @@
  *
  * Every prompt is decoded by all settings in turn, so that times are paired. The last line is JSON.
  */
-import { execFileSync } from 'node:child_process'
-import { cpus } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Decoding } from '@setblock/shared'
 import { openModel, type Decoded, type EvalModel } from './decode.ts'
+import { bundledModel, provenance } from './provenance.ts'
 import { summarise, type Outcome, type Summary } from './summary.ts'
 import { readItems, STORY_PROMPTS, TASKS, type Item } from './tasks.ts'
 
@@ -21,10 +19,7 @@ const STORY_TOKENS = 150
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '50' },
-    model: {
-      type: 'string',
-      default: fileURLToPath(new URL('../../models/setblock-nano', import.meta.url)),
-    },
+    model: { type: 'string', default: bundledModel },
     threads: { type: 'string', default: '1' },
     rule: { type: 'string' },
     block: { type: 'string' },
@@ -96,20 +91,6 @@ function summaries(all: ReadonlyMap<string, Outcome[]>, task?: string): Map<stri
   )
 }
 
-function provenance(): Record<string, unknown> {
-  const commit = execFileSync('git', ['rev-parse', 'HEAD'], {
-    encoding: 'utf8',
-    cwd: fileURLToPath(new URL('.', import.meta.url)),
-  })
-  const machine = `${cpus()[0]?.model.trim()} x ${cpus().length}, Node ${process.version}`
-  return {
-    commit: commit.trim(),
-    machine,
-    rows: Number(values.rows),
-    threads: Number(values.threads),
-  }
-}
-
 async function main(): Promise<void> {
   const model = await openModel(values.model, { threads: Number(values.threads) })
   const tasks = await Promise.all(TASKS.map((task) => readItems(task, Number(values.rows))))
@@ -130,6 +111,8 @@ async function main(): Promise<void> {
   printTable('all tasks', total)
   const result = {
     ...provenance(),
+    rows: Number(values.rows),
+    threads: Number(values.threads),
     tasks: Object.fromEntries(
       TASKS.map((task) => [task, Object.fromEntries(summaries(outcomes, task))]),
     ),

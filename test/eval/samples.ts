@@ -1,11 +1,10 @@
 /** Prints unpicked samples of the bundled model as Markdown, for its model card: the first held-out row of each task. */
-import { fileURLToPath } from 'node:url'
 import type { Decoding } from '@setblock/shared'
 import { openModel } from './decode.ts'
+import { bundledModel } from './provenance.ts'
 import { readItems, STORY_PROMPTS, TASKS } from './tasks.ts'
 
-const modelFolder = fileURLToPath(new URL('../../models/setblock-nano', import.meta.url))
-const model = await openModel(modelFolder, { threads: 1 })
+const model = await openModel(bundledModel, { threads: 1 })
 const { defaults, maxBlockLength } = model.manifest
 const verified: Decoding = { ...defaults, mode: 'verified' }
 const sbd = (gamma: number): Decoding => ({
