@@ -83,7 +83,7 @@ const startEventSchema = z.object({
 const revealEventSchema = z
   .object({
     type: z.literal('reveal'),
-    /** Blocks are counted from 0 within the job, steps from 0 within the block. */
+    /** Both from 0 within the job: the block decoded, and the decode forward that revealed the tokens. */
     block: count,
     step: count,
     /** Absolute in the sequence: the first generated token sits at `promptTokens`. */

@@ -1,8 +1,9 @@
-"""Golden fixtures: tiny random checkpoints and the logits PyTorch gives for them, which the ONNX graph must reproduce.
+"""Golden fixtures: tiny random checkpoints, the logits PyTorch gives for them and the texts the reference decoders give.
 
     python -m setblock_training.golden --out ../gpu-worker/test-fixtures
 
 Each case is one full-sequence forward: tokens, their positions, which key each query sees, and the logits of some rows.
+Each text is one greedy decoding by full recomputation (see decode.py): prompt, setting, tokens and forwards.
 """
 
 import argparse
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import torch
 
+from . import decode
 from .checkpoint import export_hf, load_hf
 from .export import source_facts
 from .model import LanguageModel, ModelConfig
-from .tokenizer import BOS, END, MASK, PAD
+from .tokenizer import BOS, END, EOS, MASK, PAD
 
+TEXT_TOKENS = 40
 CONFIGS = {
     "llama": ModelConfig(vocab_size=128, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
                          num_key_value_heads=2, head_dim=8, intermediate_size=48, max_position_embeddings=96),
@@ -70,6 +73,16 @@ def case(model: LanguageModel, name: str, clean: int, groups: list[tuple[int, in
     }
 
 
+def text(model: LanguageModel, mode: str, gamma: float, block_length: int, generator: torch.Generator) -> dict:
+    prompt = torch.randint(8, model.config.vocab_size, (9,), generator=generator).tolist()
+    rest = (prompt, TEXT_TOKENS, {EOS, END}, MASK)
+    if mode == "ntp":
+        tokens, forwards = decode.next_token(model, *rest)
+    else:
+        tokens, forwards = decode.set_block(model, *rest, gamma=gamma, block_length=block_length)
+    return {"prompt": prompt, "mode": mode, "gamma": gamma, "blockLength": block_length, "tokens": tokens, "forwards": forwards}
+
+
 def write_fixture(folder: Path, config: ModelConfig, seed: int) -> None:
     export_hf(folder, random_model(config, seed), BOS, END, PAD, torch.float32)
     model = load_hf(folder)
@@ -81,7 +94,9 @@ def write_fixture(folder: Path, config: ModelConfig, seed: int) -> None:
         case(model, "block of 8 after 13", 13, [(13, 8)], generator),
         case(model, "groups A and B", 17, [(12, 6), (17, 6)], generator),
     ]
-    (folder / "golden.json").write_text(json.dumps({"cases": cases}) + "\n")
+    settings = [("ntp", 0.0, 2), ("sbd", 0.0, 8), ("sbd", 6.0, 8), ("sbd", 10.0, 5), ("sbd", 16.0, 16)]
+    texts = [text(model, *setting, generator) for setting in settings for _ in range(4)]
+    (folder / "golden.json").write_text(json.dumps({"cases": cases, "texts": texts}) + "\n")
 
 
 def main() -> None:

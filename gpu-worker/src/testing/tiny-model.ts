@@ -4,23 +4,26 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildModel } from '../model-builder/build-model.ts'
 
-/** Random weights, vocabulary 128, context 96. */
-const checkpoint = fileURLToPath(new URL('../../test-fixtures/golden-llama', import.meta.url))
+/** Tiny random checkpoints: vocabulary 128, context 96. */
+export type GoldenName = 'golden-llama' | 'golden-qwen3'
+
+export const goldenFolder = (name: GoldenName): string =>
+  fileURLToPath(new URL(`../../test-fixtures/${name}`, import.meta.url))
 
 export interface TinyModel {
   readonly folder: string
   remove(): Promise<void>
 }
 
-/**
- * A real model folder, built from the golden Llama checkpoint. The worker never reads its
- * tokenizer.
- */
-export async function buildTinyModel(): Promise<TinyModel> {
+/** A real model folder, built from a golden checkpoint. The worker never reads its tokenizer. */
+export async function buildTinyModel(
+  name: GoldenName = 'golden-llama',
+  precision: 'int8' | 'fp32' = 'int8',
+): Promise<TinyModel> {
   const folder = await mkdtemp(join(tmpdir(), 'setblock-tiny-'))
-  await cp(checkpoint, folder, { recursive: true })
+  await cp(goldenFolder(name), folder, { recursive: true })
   await writeFile(join(folder, 'tokenizer.json'), '{}')
   await writeFile(join(folder, 'tokenizer_config.json'), '{}')
-  await buildModel(folder, 'int8')
+  await buildModel(folder, precision)
   return { folder, remove: () => rm(folder, { recursive: true }) }
 }
