@@ -1,4 +1,5 @@
 /** Composition root of the GPU worker: configuration, model, engine thread, HTTP server; SIGTERM and SIGINT drain. */
+import type { AddressInfo } from 'node:net'
 import { serve, type ServerType } from '@hono/node-server'
 import { limits } from '@setblock/shared'
 import { loadModel } from './engine/manifest.ts'
@@ -22,6 +23,9 @@ async function main(): Promise<void> {
     now: Date.now,
   })
   const server = await listen(app.fetch, config)
+  const { host } = config
+  const { port } = server.address() as AddressInfo
+  logToStdout('ready', { host, port, model: manifest.id, precision })
   const shutDown = (): void => {
     logToStdout('draining', { activeJobs: engine.activeJobs })
     void engine.drain(limits.drainMs).then(() => server.close(() => process.exit(0)))
@@ -33,14 +37,10 @@ async function main(): Promise<void> {
 
 function listen(
   fetch: Parameters<typeof serve>[0]['fetch'],
-  config: WorkerConfig,
+  { host, port }: WorkerConfig,
 ): Promise<ServerType> {
-  const { host, port, modelFolder, precision, threads } = config
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, hostname: host, port }, (address) => {
-      logToStdout('ready', { host, port: address.port, model: modelFolder, precision, threads })
-      resolve(server)
-    })
+    const server = serve({ fetch, hostname: host, port }, () => resolve(server))
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE'
       reject(taken ? new Error(`port ${port} on ${host} is in use (SETBLOCK_WORKER_PORT)`) : error)

@@ -31,13 +31,14 @@ export async function loadTokenizer(folder: string) {
   return { manifest, tokenizer, encodeChat: createChatEncoder({ template, tokenizer, variables }) }
 }
 
+/** `threads` 0 takes as many as the worker would. */
 export async function openModel(folder: string, options: { threads: number }): Promise<EvalModel> {
   const { manifest, tokenizer, encodeChat } = await loadTokenizer(folder)
   const engine = await EngineClient.start({
     modelFolder: folder,
     precision: 'int8',
     threads: options.threads,
-    spinning: true,
+    spinning: false,
     runningMax: 1,
     queueLengthMax: 0,
   })

@@ -1,9 +1,10 @@
 /**
  * Decodes the held-out tasks with the bundled model in every mode and reports accuracy, tokens per forward and time.
  *
- *   npm run eval -- [--rows 50] [--model models/setblock-nano] [--threads 1] [--block 16] [--verified-block 8]
+ *   npm run eval -- [--rows 50] [--model models/setblock-nano] [--threads 1] [--block 8] [--rule strict]
  *
- * Every prompt is decoded by all settings in turn, so that times are paired. The last line is JSON.
+ * Block length and rule are the model's own unless given, threads what the worker
+ * would take. Every prompt is decoded by all settings in turn, so that times are paired. The last line is JSON.
  */
 import { parseArgs } from 'node:util'
 import type { Decoding } from '@setblock/shared'
@@ -20,10 +21,9 @@ const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '50' },
     model: { type: 'string', default: bundledModel },
-    threads: { type: 'string', default: '1' },
+    threads: { type: 'string', default: '0' },
     rule: { type: 'string' },
     block: { type: 'string' },
-    'verified-block': { type: 'string' },
   },
 })
 
@@ -33,13 +33,12 @@ interface Setting {
 }
 
 function settings({ manifest }: EvalModel): Setting[] {
-  const { defaults, maxBlockLength } = manifest
+  const { defaults } = manifest
   const rule = (values.rule as Decoding['rule'] | undefined) ?? defaults.rule
-  const base: Decoding = { ...defaults, rule, blockLength: Number(values.block ?? maxBlockLength) }
-  const verifiedLength = Number(values['verified-block'] ?? defaults.blockLength)
+  const base = { ...defaults, rule, blockLength: Number(values.block ?? defaults.blockLength) }
   return [
     { name: 'ntp', decoding: { ...base, mode: 'ntp' } },
-    { name: 'verified', decoding: { ...base, mode: 'verified', blockLength: verifiedLength } },
+    { name: 'verified', decoding: { ...base, mode: 'verified' } },
     ...GAMMAS.map((gamma) => ({
       name: `sbd ${gamma}`,
       decoding: { ...base, mode: 'sbd' as const, gamma },

@@ -4,15 +4,10 @@ import { openModel } from './decode.ts'
 import { bundledModel } from './provenance.ts'
 import { readItems, STORY_PROMPTS, TASKS } from './tasks.ts'
 
-const model = await openModel(bundledModel, { threads: 1 })
-const { defaults, maxBlockLength } = model.manifest
+const model = await openModel(bundledModel, { threads: 0 })
+const { defaults } = model.manifest
 const verified: Decoding = { ...defaults, mode: 'verified' }
-const sbd = (gamma: number): Decoding => ({
-  ...defaults,
-  mode: 'sbd',
-  gamma,
-  blockLength: maxBlockLength,
-})
+const sbd = (gamma: number): Decoding => ({ ...defaults, mode: 'sbd', gamma })
 
 function print(title: string, prompt: string, answers: Record<string, string>): void {
   const quoted = (text: string): string => text.replaceAll('\n', '\n> ')
@@ -34,7 +29,7 @@ for (const prompt of STORY_PROMPTS.slice(0, 3)) {
   for (const [name, decoding] of [
     ['verified (as ntp)', verified],
     ['sbd, γ 0.1', sbd(0.1)],
-    ['sbd, γ 0.6', sbd(0.6)],
+    ['sbd, γ 1.5', sbd(1.5)],
   ] as const) {
     answers[name] = (await model.decode(prompt, decoding, 150)).text
   }

@@ -4,7 +4,7 @@ import type { Job, JobEvent } from '@setblock/shared'
 export interface EngineThreadOptions {
   readonly modelFolder: string
   readonly precision: 'int8' | 'fp32'
-  /** 0 lets the runtime choose. */
+  /** 0: by the size of the graph, see chooseThreads. */
   readonly threads: number
   readonly spinning: boolean
   readonly runningMax: number

@@ -3,7 +3,9 @@
  * because a forward blocks the event loop of the thread it runs in. Never terminated from outside: a terminate() during
  * a forward aborts the whole process. It leaves by itself after a `stop` command.
  */
+import { availableParallelism } from 'node:os'
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
+import { chooseThreads } from '../engine/choose-threads.ts'
 import { loadModel } from '../engine/manifest.ts'
 import { createOnnxEngine } from '../engine/onnx-engine.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
@@ -11,8 +13,10 @@ import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protoc
 
 async function main(port: MessagePort, options: EngineThreadOptions): Promise<void> {
   const send = (message: EngineMessage): void => port.postMessage(message)
-  const { modelFolder, precision, threads, spinning, runningMax } = options
+  const { modelFolder, precision, spinning, runningMax } = options
   const model = await loadModel(modelFolder, precision)
+  const cores = availableParallelism()
+  const threads = options.threads || chooseThreads({ graphBytes: model.graph.byteLength, cores })
   const engine = await createOnnxEngine(model, { threads, spinning, sequencesMax: runningMax })
   const { maskTokenId } = model.manifest
   const now = (): number => performance.now()

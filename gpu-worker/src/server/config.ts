@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { limits } from '@setblock/shared'
 import * as z from 'zod'
@@ -16,7 +15,7 @@ const environmentSchema = z.object({
       limits.jobSecretCharactersMin,
       `must have at least ${limits.jobSecretCharactersMin} characters`,
     ),
-  /** 0: as many as there are cores. */
+  /** 0: by the size of the graph, see chooseThreads. */
   SETBLOCK_THREADS: z.coerce.number().int().min(0).max(256).default(0),
   /** Spinning threads answer sooner and burn CPU between forwards. */
   SETBLOCK_SPINNING: z.enum(['0', '1']).default('0'),
@@ -30,6 +29,7 @@ export interface WorkerConfig {
   readonly modelFolder: string
   readonly precision: 'int8' | 'fp32'
   readonly jobSecret: string
+  /** 0: by the size of the graph. */
   readonly threads: number
   readonly spinning: boolean
   readonly runningMax: number
@@ -50,7 +50,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): WorkerConfig {
     modelFolder: value.SETBLOCK_MODEL,
     precision: value.SETBLOCK_PRECISION,
     jobSecret: value.SETBLOCK_JOB_SECRET,
-    threads: value.SETBLOCK_THREADS || availableParallelism(),
+    threads: value.SETBLOCK_THREADS,
     spinning: value.SETBLOCK_SPINNING === '1',
     runningMax: value.SETBLOCK_RUNNING_MAX,
     queueLengthMax: value.SETBLOCK_QUEUE_MAX,
