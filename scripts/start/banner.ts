@@ -13,6 +13,8 @@ export function banner({ edgeUrl, workerUrl, demoKey, model, logFolder }: Banner
   const body = JSON.stringify({
     model,
     stream: true,
+    // Greedy stories of a small model run in circles.
+    temperature: 0.7,
     messages: [{ role: 'user', content: QUESTION }],
   })
   return `Setblock is ready.
