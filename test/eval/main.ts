@@ -3,8 +3,8 @@
  *
  *   npm run eval -- [--rows 50] [--model models/setblock-nano] [--threads 1] [--block 8] [--rule strict]
  *
- * Block length and rule are the model's own unless given, threads what the worker
- * would take. Every prompt is decoded by all settings in turn, so that times are paired. The last line is JSON.
+ * Block length and rule are the model's own unless given, threads what the worker would take. Every prompt is decoded
+ * by all settings in turn, so that times are paired. The last line is JSON.
  */
 import { parseArgs } from 'node:util'
 import type { Decoding } from '@setblock/shared'
