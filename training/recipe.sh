@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 : "${PYTHON:=python3}" "${BUILD:=build}" "${CORPUS_TOKENS:=30000000}" "${NTP_TOKENS:=9000000}" "${SBD_TOKENS:=10000000}"
 
-# Large activations would otherwise be mapped and unmapped at every step: a third of the time on a 2-core machine.
+# Large activations would otherwise be mapped and unmapped at every step.
 export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456
 export GLIBC_TUNABLES=glibc.malloc.hugetlb=1 OMP_WAIT_POLICY=PASSIVE
 
