@@ -7,7 +7,7 @@ import type { SequenceRows } from '../src/engine/engine.ts'
 /**
  * t(rows): milliseconds of one forward by its number of rows, behind `cached` positions.
  *
- * node gpu-worker/bench/rows.ts <model folder> [--precision int8] [--threads 1] [--cached 128]
+ * npm run bench:rows -- <model folder> [--precision int8] [--threads 1] [--cached 128]
  *
  * The row counts take turns within a round, so that a busy machine slows all of them alike; medians
  * over the rounds. The last line is JSON.

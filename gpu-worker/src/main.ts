@@ -2,7 +2,6 @@
 import type { AddressInfo } from 'node:net'
 import { serve, type ServerType } from '@hono/node-server'
 import { limits } from '@setblock/shared'
-import { loadModel } from './engine/manifest.ts'
 import { EngineClient } from './engine-thread/engine-client.ts'
 import { createApp } from './server/app.ts'
 import { readConfig, type WorkerConfig } from './server/config.ts'
@@ -11,12 +10,10 @@ import { logToStdout } from './server/log.ts'
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   const { modelFolder, precision, threads, spinning, runningMax, queueLengthMax } = config
-  const { manifest } = await loadModel(modelFolder, precision)
   const options = { modelFolder, precision, threads, spinning, runningMax, queueLengthMax }
   const engine = await EngineClient.start(options, (message) => logToStdout('fault', { message }))
   const app = await createApp({
     engine,
-    manifest,
     precision,
     jobSecret: config.jobSecret,
     log: logToStdout,
@@ -25,7 +22,7 @@ async function main(): Promise<void> {
   const server = await listen(app.fetch, config)
   const { host } = config
   const { port } = server.address() as AddressInfo
-  logToStdout('ready', { host, port, model: manifest.id, precision })
+  logToStdout('ready', { host, port, model: engine.manifest.id, precision })
   const shutDown = (): void => {
     logToStdout('draining', { activeJobs: engine.activeJobs })
     void engine.drain(limits.drainMs).then(() => server.close(() => process.exit(0)))

@@ -2,7 +2,7 @@
  * How often the int8 graph of the bundled model names the token of the fp32 graph, on the held-out tasks, teacher-forced:
  * every causal row of prompt and answer, and a block of masks after each prompt.
  *
- *   node test/eval/precision.ts [--rows 20]
+ *   npm run eval:precision -- [--rows 20]
  *
  * The fp32 graph is built into a temporary folder from the same safetensors. The last line is JSON.
  */

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { ApiError, type Job, type JobEvent } from '@setblock/shared'
+import { ApiError, type Job, type JobEvent, type Manifest } from '@setblock/shared'
 import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
 
 export type EngineState = 'ready' | 'draining' | 'failed'
@@ -22,6 +22,8 @@ const DURATION_WEIGHT = 0.2
 
 /** Main-thread side of the engine thread: bounded admission, routing of events, drain. */
 export class EngineClient {
+  /** Of the model that the thread serves. */
+  readonly manifest: Manifest
   readonly #options: EngineClientOptions
   readonly #worker: Worker
   readonly #onFault: OnFault
@@ -32,8 +34,14 @@ export class EngineClient {
   /** Settles when the thread has ended; rejects if it broke. */
   readonly ended: Promise<void>
 
-  private constructor(worker: Worker, options: EngineClientOptions, onFault: OnFault) {
+  private constructor(
+    worker: Worker,
+    manifest: Manifest,
+    options: EngineClientOptions,
+    onFault: OnFault,
+  ) {
     this.#worker = worker
+    this.manifest = manifest
     this.#onFault = onFault
     this.#options = options
     worker.on('message', (message: EngineMessage) => this.#receive(message))
@@ -58,18 +66,18 @@ export class EngineClient {
     onFault: OnFault = () => undefined,
   ): Promise<EngineClient> {
     const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: options })
-    await new Promise<void>((resolve, reject) => {
+    const manifest = await new Promise<Manifest>((resolve, reject) => {
       const exited = (): void => reject(new Error('the engine thread ended before it was ready'))
       worker.once('error', reject)
       worker.once('exit', exited)
       worker.once('message', (message: EngineMessage) => {
         worker.off('error', reject)
         worker.off('exit', exited)
-        if (message.type === 'ready') resolve()
+        if (message.type === 'ready') resolve(message.manifest)
         else reject(new Error(message.type === 'failed' ? message.message : 'unexpected message'))
       })
     })
-    return new EngineClient(worker, options, onFault)
+    return new EngineClient(worker, manifest, options, onFault)
   }
 
   get state(): EngineState {

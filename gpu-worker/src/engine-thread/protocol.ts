@@ -1,4 +1,4 @@
-import type { Job, JobEvent } from '@setblock/shared'
+import type { Job, JobEvent, Manifest } from '@setblock/shared'
 
 /** What the engine thread is started with. Plain data: it crosses the thread boundary. */
 export interface EngineThreadOptions {
@@ -18,7 +18,7 @@ export type EngineCommand =
 
 /** Engine thread -> main thread. */
 export type EngineMessage =
-  | { readonly type: 'ready' }
+  | { readonly type: 'ready'; readonly manifest: Manifest }
   | { readonly type: 'event'; readonly jobId: string; readonly event: JobEvent }
   /** One forward failed; its jobs were answered. */
   | { readonly type: 'fault'; readonly message: string }

@@ -18,7 +18,8 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
   const cores = availableParallelism()
   const threads = options.threads || chooseThreads({ graphBytes: model.graph.byteLength, cores })
   const engine = await createOnnxEngine(model, { threads, spinning, sequencesMax: runningMax })
-  const { maskTokenId } = model.manifest
+  const { manifest } = model
+  const { maskTokenId } = manifest
   const now = (): number => performance.now()
   const onFault = (error: unknown): void => send({ type: 'fault', message: messageOf(error) })
   const scheduler = new Scheduler({ engine, maskTokenId, runningMax, now, onFault })
@@ -34,7 +35,7 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
         return scheduler.stop()
     }
   })
-  send({ type: 'ready' })
+  send({ type: 'ready', manifest })
   try {
     await scheduler.run()
   } finally {

@@ -29,8 +29,7 @@ export class JobRun {
   readonly #startedMs: number
   readonly #forwards = { prefill: 0, decode: 0 }
   #firstRevealMs: number | undefined
-  /** Positions that belong to the text: up to the first stop token, or the last one revealed. */
-  #frontier = new Frontier()
+  readonly #textEnd = new TextEnd()
 
   constructor(waiting: WaitingJob, sequence: SequenceId, maskTokenId: number, nowMs: number) {
     this.sequence = sequence
@@ -53,7 +52,7 @@ export class JobRun {
     const { commit, reveal, finish } = this.#decoder.settle(results)
     if (reveal !== undefined && reveal.positions.length > 0) {
       this.#firstRevealMs ??= nowMs
-      this.#frontier.add(reveal.positions, reveal.tokenIds, this.job.stopTokenIds)
+      this.#textEnd.add(reveal.positions, reveal.tokenIds, this.job.stopTokenIds)
       const { block, step, entropies } = reveal
       const base = { type: 'reveal' as const, block, step }
       const tokens = { positions: [...reveal.positions], tokenIds: [...reveal.tokenIds] }
@@ -67,7 +66,7 @@ export class JobRun {
   #usage(nowMs: number): Usage {
     const { mode, gamma } = this.job.decoding
     const promptTokens = this.job.tokenIds.length
-    const completionTokens = this.#frontier.end - promptTokens
+    const completionTokens = this.#textEnd.position - promptTokens
     const firstRevealMs = this.#firstRevealMs ?? nowMs
     return {
       promptTokens,
@@ -84,7 +83,7 @@ export class JobRun {
 }
 
 /** Where the text ends: after its first stop token, else after the last revealed position. */
-class Frontier {
+class TextEnd {
   #last = 0
   #stop = Number.POSITIVE_INFINITY
 
@@ -95,7 +94,7 @@ class Frontier {
     }
   }
 
-  get end(): number {
+  get position(): number {
     return Math.min(this.#last, this.#stop) + 1
   }
 }

@@ -195,3 +195,7 @@ test('stop answers those who wait and those who run', async () => {
   }
   assert.equal(engine.openSequences, 0)
 })
+
+test('an engine with too few sequences for the jobs is refused at once', () => {
+  assert.throws(() => start({ runningMax: 3, sequencesMax: 2 }), /3 jobs.*2 sequences/)
+})

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { ApiError, type Job, type JobEvent } from '@setblock/shared'
+import { ApiError, assert, type Job, type JobEvent } from '@setblock/shared'
+import { PREFILL_ROWS_MAX } from '../decoding/job-decoder.ts'
 import type { Engine, SequenceId } from '../engine/engine.ts'
 import { JobRun, type Emit, type WaitingJob } from './job-run.ts'
 
@@ -31,6 +32,7 @@ export class Scheduler {
   #failedSteps = 0
 
   constructor(options: SchedulerOptions) {
+    assertFits(options)
     this.#options = options
   }
 
@@ -152,4 +154,13 @@ export class Scheduler {
 
 function toErrorEvent(error: ApiError): JobEvent {
   return { type: 'error', code: error.code, message: error.message, retryable: error.retryable }
+}
+
+/** Whatever a decoder may plan, the engine can run. @throws InvariantError with both numbers. */
+function assertFits({ engine, runningMax }: SchedulerOptions): void {
+  const { sequencesMax, rowsMax, maxBlockLength } = engine.limits
+  assert(runningMax <= sequencesMax, `${runningMax} jobs need more than ${sequencesMax} sequences`)
+  // A prompt chunk, or a draft, with two mask groups.
+  const rowsNeeded = PREFILL_ROWS_MAX + 3 * maxBlockLength
+  assert(rowsNeeded <= rowsMax, `a forward of ${rowsNeeded} rows exceeds the engine's ${rowsMax}`)
 }

@@ -8,7 +8,6 @@ import {
   sha256Hex,
   verifyJobToken,
   type JobKey,
-  type Manifest,
 } from '@setblock/shared'
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
@@ -19,7 +18,6 @@ import { assertServable } from './validate-job.ts'
 
 export interface ServerDependencies {
   readonly engine: EngineClient
-  readonly manifest: Manifest
   readonly precision: string
   readonly jobSecret: string
   readonly log: Log
@@ -29,7 +27,8 @@ export interface ServerDependencies {
 
 /** The worker's HTTP routes. Before the first event an error is a JSON envelope, after it an event. */
 export async function createApp(dependencies: ServerDependencies): Promise<Hono> {
-  const { engine, manifest, precision, log } = dependencies
+  const { engine, precision, log } = dependencies
+  const { manifest } = engine
   const key = await importJobSecret(dependencies.jobSecret)
   const app = new Hono()
 

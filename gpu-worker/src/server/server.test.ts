@@ -9,10 +9,8 @@ import {
   signJobToken,
   type Job,
   type JobEvent,
-  type Manifest,
 } from '@setblock/shared'
 import { EngineClient } from '../engine-thread/engine-client.ts'
-import { loadModel } from '../engine/manifest.ts'
 import { buildTinyModel, type TinyModel } from '../testing/tiny-model.ts'
 import { createApp } from './app.ts'
 
@@ -32,7 +30,6 @@ const makeJob = (change: Partial<Job> = {}): Job => ({
 
 describe('the worker over HTTP, with the real engine', () => {
   let model: TinyModel
-  let manifest: Manifest
   let engine: EngineClient
   let server: ServerType
   let base: string
@@ -40,7 +37,6 @@ describe('the worker over HTTP, with the real engine', () => {
 
   before(async () => {
     model = await buildTinyModel()
-    manifest = (await loadModel(model.folder, 'int8')).manifest
     engine = await EngineClient.start({
       modelFolder: model.folder,
       precision: 'int8',
@@ -51,7 +47,6 @@ describe('the worker over HTTP, with the real engine', () => {
     })
     const app = await createApp({
       engine,
-      manifest,
       precision: 'int8',
       jobSecret: SECRET,
       log: (event, fields) => void ended.push(`${event} ${fields?.['how']}`),
