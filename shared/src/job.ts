@@ -48,6 +48,25 @@ export const jobSchema = z.strictObject({
   stopTokenIds: z.array(tokenId).max(limits.stopTokenIdsMax),
   /** Milliseconds from admission to the last event. */
   deadlineMs: z.int().min(1).max(limits.deadlineMsMax).optional(),
+  /**
+   * Milliseconds from admission in which `maxTokens` tokens shall be there. Mode sbd alone: the entropy bound rises
+   * above `decoding.gamma` as far as the rest of the budget requires, and no further.
+   */
+  latencyBudgetMs: z.int().min(1).max(limits.deadlineMsMax).optional(),
+  /** Whether reveal events carry entropies. */
+  entropies: z.boolean().optional(),
+  /** Reveal events carry the log probability of each token, and of this many of the most likely ones beside it. */
+  logprobs: z.int().min(0).max(limits.logprobsMax).optional(),
+  /** The text must be JSON that this schema (JSON text of a JSON Schema) accepts. */
+  grammar: z
+    .strictObject({ jsonSchema: z.string().max(limits.jsonSchemaCharactersMax) })
+    .optional(),
+})
+
+/** Of the raw distribution at the token's position, before temperature and truncation; nats. */
+export const tokenLogprobsSchema = z.object({
+  logprob: z.number().max(0),
+  top: z.array(z.object({ tokenId, logprob: z.number().max(0) })).max(limits.logprobsMax),
 })
 
 export const finishReasonSchema = z.enum(['stop', 'length'])
@@ -91,6 +110,7 @@ const revealEventSchema = z
     tokenIds: z.array(tokenId).min(1).max(limits.revealPositionsMax),
     /** Nats, position by position. */
     entropies: z.array(z.number().min(0)).max(limits.revealPositionsMax).optional(),
+    logprobs: z.array(tokenLogprobsSchema).max(limits.revealPositionsMax).optional(),
   })
   .refine((event) => event.tokenIds.length === event.positions.length, {
     path: ['tokenIds'],
@@ -100,6 +120,13 @@ const revealEventSchema = z
     (event) => (event.entropies?.length ?? event.positions.length) === event.positions.length,
     {
       path: ['entropies'],
+      error: 'must be as many as positions',
+    },
+  )
+  .refine(
+    (event) => (event.logprobs?.length ?? event.positions.length) === event.positions.length,
+    {
+      path: ['logprobs'],
       error: 'must be as many as positions',
     },
   )
@@ -133,6 +160,7 @@ export type Mode = z.infer<typeof modeSchema>
 export type Rule = z.infer<typeof ruleSchema>
 export type Decoding = z.infer<typeof decodingSchema>
 export type Sampling = z.infer<typeof samplingSchema>
+export type TokenLogprobs = z.infer<typeof tokenLogprobsSchema>
 export type Job = z.infer<typeof jobSchema>
 export type FinishReason = z.infer<typeof finishReasonSchema>
 export type Usage = z.infer<typeof usageSchema>

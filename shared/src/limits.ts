@@ -27,6 +27,10 @@ export const limits = Object.freeze({
   topKMax: 64,
   seedMax: 2 ** 32 - 1,
 
+  /** Most likely tokens reported beside the chosen one. */
+  logprobsMax: 20,
+  jsonSchemaCharactersMax: 16_384,
+
   stopStringsMax: 4,
   stopStringCharactersMax: 64,
   stopTokenIdsMax: 16,
@@ -38,7 +42,7 @@ export const limits = Object.freeze({
   errorMessageCharactersMax: 1024,
 
   /** Bytes of one NDJSON event line, its newline not counted. */
-  eventLineBytesMax: 64 * 1024,
+  eventLineBytesMax: 128 * 1024,
   /** Jobs waiting in a worker, those running not counted. */
   queueLengthMax: 64,
 
@@ -66,7 +70,8 @@ export type Limits = Readonly<Record<keyof typeof limits, number>>
 export function assertLimits(l: Limits): void {
   const DIGITS_PER_TOKEN = String(l.tokenIdMax).length + 1
   const VOCABULARY_MAX = 2 ** 18
-  const REVEAL_BYTES_PER_POSITION = 64
+  const LOGPROB_BYTES = 64
+  const REVEAL_BYTES_PER_POSITION = 64 + (l.logprobsMax + 1) * LOGPROB_BYTES
 
   atMost(l, 'heartbeatMs', 'stallMs', 3)
   atMost(l, 'stallMs', 'deadlineMsMax')
@@ -78,6 +83,8 @@ export function assertLimits(l: Limits): void {
   atMost(l, 'promptCharactersMax', 'bodyBytesMax')
   atMost(l, 'promptTokensMax', 'promptCharactersMax')
   atMost(l, 'stopStringCharactersMax', 'promptCharactersMax')
+  atMost(l, 'logprobsMax', 'topKMax')
+  atMost(l, 'jsonSchemaCharactersMax', 'jobBodyBytesMax', 6)
   atMost(l, 'promptTokensMax', 'jobBodyBytesMax', DIGITS_PER_TOKEN)
   atMost(l, 'revealPositionsMax', 'eventLineBytesMax', REVEAL_BYTES_PER_POSITION)
   atMost(l, 'errorMessageCharactersMax', 'eventLineBytesMax', 6)

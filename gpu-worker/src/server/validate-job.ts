@@ -1,5 +1,8 @@
 import { ApiError, type Job, type Manifest } from '@setblock/shared'
 
+/** Fields of the contract that this worker does not serve yet. */
+const UNSUPPORTED = ['session', 'latencyBudgetMs', 'entropies', 'logprobs', 'grammar'] as const
+
 /**
  * What the job schema cannot know: whether this model can serve the job.
  * @throws ApiError naming the field.
@@ -9,8 +12,10 @@ export function assertServable(job: Job, manifest: Manifest): void {
   if (job.model !== manifest.id) {
     throw new ApiError('model_not_found', `model ${job.model} is not loaded`, { param: 'model' })
   }
-  if (job.session !== undefined) {
-    throw new ApiError('unsupported_parameter', 'session: not supported', { param: 'session' })
+  for (const field of UNSUPPORTED) {
+    if (job[field] !== undefined) {
+      throw new ApiError('unsupported_parameter', `${field}: not supported`, { param: field })
+    }
   }
   const needed = job.tokenIds.length + job.maxTokens
   if (needed > contextLength) {
