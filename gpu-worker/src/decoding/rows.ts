@@ -6,7 +6,7 @@ export interface ForwardRows {
   readonly groups: readonly MaskGroup[]
   /** Results wanted for the last `readTail` tail rows. */
   readonly readTail: number
-  /** Entropies (nats) wanted for every read row, beside the ids. */
+  /** Entropies and log probabilities (nats) wanted for every read row, beside the ids. */
   readonly entropies: boolean
   /** Top-64 logits wanted for no row, the read tail rows, or every read row. */
   readonly top: 'none' | 'tail' | 'all'
@@ -25,6 +25,11 @@ export interface RowResults {
   readonly ids: Int32Array
   /** [rows] nats, of the untransformed distribution. */
   readonly entropies?: Float32Array
+  /**
+   * [rows] natural log of the untransformed probability of `ids`; there whenever entropies are. With top logits, that
+   * of candidate i of a row is `topLogits[i] - topLogits[0] + logprobs[row]`.
+   */
+  readonly logprobs?: Float32Array
   /** [topRows, 64] token ids by descending logit. */
   readonly topIds?: Int32Array
   /** [topRows, 64] raw logits, descending. */

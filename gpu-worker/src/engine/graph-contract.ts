@@ -18,6 +18,7 @@
  * |---|---|---|
  * | ids | int32 (R) | most likely token |
  * | entropy | float (E) | of the softmax over the vocabulary, nats |
+ * | logprob | float (E) | natural log of the softmax probability of the most likely token |
  * | top_values, top_ids | float, int32 (P, topKMax) | largest logits, descending |
  * | new_rows | float (B, S, L*2*KV*D) | per row: keys then values of layer 0, of layer 1 ... |
  * | logits | float (R, V) | only in graphs built for parity tests |
@@ -42,6 +43,7 @@ export const GRAPH = {
 
   ids: 'ids',
   entropy: 'entropy',
+  logprob: 'logprob',
   topValues: 'top_values',
   topIds: 'top_ids',
   newRows: 'new_rows',

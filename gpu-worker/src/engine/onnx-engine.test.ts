@@ -119,6 +119,7 @@ test('a ragged batch equals its sequences alone', async () => {
       const logits = referenceLogits(reference, sequences[i]!.cached, rows)
       assertResults(results[i]!, logits, TOLERANCE)
       assert.equal(results[i]!.entropies === undefined, !rows.entropies)
+      assert.equal(results[i]!.logprobs === undefined, !rows.entropies)
       const offered = rows.top === 'all' ? logits : logits.slice(0, rows.readTail)
       assertCandidates(results[i]!, offered, TOLERANCE)
     }
@@ -163,6 +164,7 @@ function assertRow(actual: RowResults, row: number, expected: RowResults): void 
     Array.from(values.subarray(row * count, (row + 1) * count))
   assert.equal(actual.ids[row], expected.ids[0])
   assert.equal(actual.entropies![row], expected.entropies![0])
+  assert.equal(actual.logprobs![row], expected.logprobs![0])
   assert.deepEqual(part(actual.topIds!), [...expected.topIds!])
   assert.deepEqual(part(actual.topLogits!), [...expected.topLogits!])
 }

@@ -12,6 +12,7 @@ import type { ForwardRows, RowResults } from '../decoding/rows.ts'
 export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): RowResults[] {
   const ids = outputs[GRAPH.ids]!.data as Int32Array
   const entropies = outputs[GRAPH.entropy]!.data as Float32Array
+  const logprobs = outputs[GRAPH.logprob]!.data as Float32Array
   const topIds = outputs[GRAPH.topIds]!.data as Int32Array
   const topValues = outputs[GRAPH.topValues]!.data as Float32Array
   let read = 0
@@ -22,7 +23,10 @@ export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): R
     const results: { -readonly [K in keyof RowResults]: RowResults[K] } = {
       ids: ids.slice(read, (read += count)),
     }
-    if (rows.entropies) results.entropies = entropies.slice(entropy, (entropy += count))
+    if (rows.entropies) {
+      results.entropies = entropies.slice(entropy, entropy + count)
+      results.logprobs = logprobs.slice(entropy, (entropy += count))
+    }
     const candidates = topRowCount(rows, count) * limits.topKMax
     if (rows.top !== 'none') {
       results.topIds = topIds.slice(top, top + candidates)

@@ -28,7 +28,7 @@ export function referenceLogits(
   return model.logits(rows, sees).slice(clean.length - readTail)
 }
 
-/** Every id, entropy and candidate of the results follows from the logits, within `tolerance`. */
+/** Every id, entropy and log probability of the results follows from the logits, within `tolerance`. */
 export function assertResults(
   actual: RowResults,
   logits: readonly number[][],
@@ -41,8 +41,11 @@ export function assertResults(
     const id = actual.ids[row]!
     assert.ok(allowed[id]! >= best - tolerance, `row ${row}: id ${id} is not the most likely`)
     if (actual.entropies) {
-      const expected = -softmax(allowed).reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0)
+      const probabilities = softmax(allowed)
+      const expected = -probabilities.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0)
       assertNear(actual.entropies[row]!, expected, tolerance, `row ${row}: entropy`)
+      const logprob = Math.log(probabilities[id]!)
+      assertNear(actual.logprobs![row]!, logprob, tolerance, `row ${row}: log probability`)
     }
   }
 }

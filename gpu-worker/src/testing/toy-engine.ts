@@ -92,7 +92,10 @@ export class ToyEngine implements Engine {
     const topRows = rows.top === 'all' ? all : rows.top === 'tail' ? all.slice(0, tail.length) : []
     return {
       ids: Int32Array.from(all, ({ id }) => id),
-      ...(rows.entropies && { entropies: Float32Array.from(all, ({ entropy }) => entropy) }),
+      ...(rows.entropies && {
+        entropies: Float32Array.from(all, ({ entropy }) => entropy),
+        logprobs: new Float32Array(all.length).fill(TOP_LOGPROB),
+      }),
       ...(topRows.length > 0 && topOf(topRows.map(({ id }) => id))),
     }
   }
@@ -114,6 +117,11 @@ export class ToyEngine implements Engine {
     })
   }
 }
+
+/** Log probability of the first of TOP_CANDIDATES whose logits fall by one each, see topOf. */
+const TOP_LOGPROB = -Math.log(
+  Array.from({ length: TOP_CANDIDATES }, (_, rank) => Math.exp(-rank)).reduce((a, b) => a + b),
+)
 
 /**
  * Top candidates around each id: the id itself first, its neighbours behind with falling logits.

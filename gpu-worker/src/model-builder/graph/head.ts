@@ -27,7 +27,7 @@ export function head(builder: GraphBuilder, rows: Rows, options: HeadOptions): v
   })
   toInt32(builder, GRAPH.ids, mostLikely(builder, logits, options.weights.outputs))
   model.output(GRAPH.ids, 'int32', ['R'])
-  entropy(builder, logits)
+  entropyAndLogprob(builder, logits)
   candidates(builder, logits)
   if (options.logits) model.output(GRAPH.logits, 'float32', ['R', options.weights.outputs])
 }
@@ -74,9 +74,10 @@ function blockWidth(columns: number): number | undefined {
 }
 
 /**
- * -sum(p log p). By LogSoftmax, since ReduceLogSumExp costs five times as much as everything here.
+ * -sum(p log p), and the largest log p, which is that of the most likely token. By LogSoftmax, since
+ * ReduceLogSumExp costs five times as much as everything here.
  */
-function entropy(builder: GraphBuilder, logits: Value): void {
+function entropyAndLogprob(builder: GraphBuilder, logits: Value): void {
   const { model } = builder
   model.input(GRAPH.entropyRows, 'int32', ['E'])
   const wanted = model.node('entropy.logits', 'Gather', [logits, GRAPH.entropyRows])
@@ -91,6 +92,10 @@ function entropy(builder: GraphBuilder, logits: Value): void {
   })
   model.node(GRAPH.entropy, 'Neg', [sum])
   model.output(GRAPH.entropy, 'float32', ['E'])
+  model.node(GRAPH.logprob, 'ReduceMax', [logProbabilities, lastAxis], {
+    attributes: { keepdims: { int: 0 } },
+  })
+  model.output(GRAPH.logprob, 'float32', ['E'])
 }
 
 function candidates(builder: GraphBuilder, logits: Value): void {
