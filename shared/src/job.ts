@@ -14,7 +14,7 @@ const name = (charactersMax: number) =>
 
 export const modelIdSchema = name(limits.modelIdCharactersMax)
 export const modeSchema = z.enum(['verified', 'sbd', 'ntp'])
-export const ruleSchema = z.enum(['entropy-bound', 'strict', 'threshold'])
+export const ruleSchema = z.enum(['entropy-bound', 'strict', 'threshold', 'confidence'])
 export const blockLengthSchema = z.int().min(limits.blockLengthMin).max(limits.blockLengthMax)
 
 /** How a job turns forwards into tokens; the modes and rules are explained in the README. */
@@ -53,7 +53,7 @@ export const jobSchema = z.strictObject({
    * above `decoding.gamma` as far as the rest of the budget requires, and no further.
    */
   latencyBudgetMs: z.int().min(1).max(limits.deadlineMsMax).optional(),
-  /** Whether reveal events carry entropies. */
+  /** Whether reveal events carry entropies, of the raw distribution like the log probabilities. */
   entropies: z.boolean().optional(),
   /** Reveal events carry the log probability of each token, and of this many of the most likely ones beside it. */
   logprobs: z.int().min(0).max(limits.logprobsMax).optional(),
@@ -68,6 +68,9 @@ export const tokenLogprobsSchema = z.object({
   logprob: z.number().max(0),
   top: z.array(z.object({ tokenId, logprob: z.number().max(0) })).max(limits.logprobsMax),
 })
+
+/** How many draft tokens were checked, and how many of them were the causal model's own. */
+const draftCountsSchema = z.object({ drafted: count, accepted: count })
 
 export const finishReasonSchema = z.enum(['stop', 'length'])
 
@@ -88,8 +91,20 @@ export const usageSchema = z.object({
   queueMs: milliseconds,
   prefillMs: milliseconds,
   decodeMs: milliseconds,
-  /** The entropy bound in force, in nats; null in modes that have none. */
+  /**
+   * The entropy bound in force, in nats: the mean over the decode forwards, above `decoding.gamma` where a latency
+   * budget required it. Null in modes that have none.
+   */
   effectiveGamma: z.number().min(0).nullable(),
+  /**
+   * Rows (a token or a mask in one forward) computed for the job; wasted are those that neither cached a token nor
+   * gave one that was revealed or drafted.
+   */
+  rows: z.object({ total: count, wasted: count }).optional(),
+  /** Mode verified alone; `positions[i]` counts the tokens at place i of a draft. */
+  drafts: draftCountsSchema
+    .extend({ positions: z.array(draftCountsSchema).max(limits.blockLengthMax) })
+    .optional(),
 })
 
 const startEventSchema = z.object({

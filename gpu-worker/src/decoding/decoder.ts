@@ -1,4 +1,5 @@
-import type { FinishReason, Sampling } from '@setblock/shared'
+import type { FinishReason, Sampling, TokenLogprobs } from '@setblock/shared'
+import type { Report } from './report.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 
 /** Tokens that one forward made final. Positions are absolute in the sequence. */
@@ -9,8 +10,9 @@ export interface Reveal {
   readonly step: number
   readonly positions: readonly number[]
   readonly tokenIds: readonly number[]
-  /** Nats, where the mode reads them. */
+  /** Of the raw distribution, in nats; each there if the job asked for it. */
   readonly entropies?: readonly number[]
+  readonly logprobs?: readonly TokenLogprobs[]
 }
 
 /** What a forward's results lead to. */
@@ -19,6 +21,12 @@ export interface Outcome {
   readonly commit: number
   readonly reveal?: Reveal
   readonly finish?: FinishReason
+  /** Rows that cached a token, or gave one that was revealed or drafted. */
+  readonly usedRows: number
+  /** Nats: the entropy bound that was in force, in the mode that has one. */
+  readonly gamma?: number
+  /** Length of the draft that was checked and of its accepted prefix, in the mode that drafts. */
+  readonly draft?: { readonly length: number; readonly accepted: number }
 }
 
 /**
@@ -27,7 +35,8 @@ export interface Outcome {
  */
 export interface Decoder {
   plan(): ForwardRows
-  settle(results: RowResults): Outcome
+  /** `forwardsLeft`: what the rest of the job's latency budget pays for, if it has one. */
+  settle(results: RowResults, forwardsLeft?: number): Outcome
 }
 
 /** What every mode needs to know of its job. */
@@ -41,9 +50,14 @@ export interface DecoderInput {
   readonly stopTokenIds: ReadonlySet<number>
   readonly sampling: Sampling
   readonly maskTokenId: number
+  readonly report: Report
 }
 
-/** Whether a row must bring its top logits along. */
-export function topFor(sampling: Sampling, rows: 'tail' | 'all'): ForwardRows['top'] {
-  return sampling.temperature === 0 ? 'none' : rows
+/** Whether rows must bring their top logits along: to draw from them, or to report them. */
+export function topFor(
+  { sampling, report }: DecoderInput,
+  rows: 'tail' | 'all',
+): ForwardRows['top'] {
+  const reported = report.logprobs !== undefined && report.logprobs > 0
+  return sampling.temperature === 0 && !reported ? 'none' : rows
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Job } from '@setblock/shared'
 import { TOY_MASK, TOY_STOP, ToyEngine } from '../testing/toy-engine.ts'
+import type { Reveal } from './decoder.ts'
 import { JobDecoder, PREFILL_ROWS_MAX } from './job-decoder.ts'
 
 type Change = Partial<Omit<Job, 'decoding' | 'sampling'>> & {
@@ -29,6 +30,8 @@ interface Run {
   /** Positions in the order they were revealed. */
   readonly revealed: number[]
   readonly cached: readonly number[]
+  readonly reveals: readonly Reveal[]
+  readonly topAsked: ReadonlySet<string>
 }
 
 /** Drives a decoder by hand, checking that positions are revealed once and that masked ids never are. */
@@ -38,10 +41,15 @@ async function run(job: Job, missRate = 0.3): Promise<Run> {
   const decoder = new JobDecoder(job, TOY_MASK)
   const text = new Map<number, number>()
   const revealed: number[] = []
+  const reveals: Reveal[] = []
+  const topAsked = new Set<string>()
   for (let forwards = 1; forwards < 1000; forwards += 1) {
-    const [results] = await engine.forward([{ sequence, ...decoder.plan() }])
+    const rows = decoder.plan()
+    topAsked.add(rows.top)
+    const [results] = await engine.forward([{ sequence, ...rows }])
     const { commit, reveal, finish } = decoder.settle(results!)
     engine.commit(sequence, commit)
+    if (reveal !== undefined) reveals.push(reveal)
     for (const [index, position] of (reveal?.positions ?? []).entries()) {
       assert.ok(!text.has(position), `position ${position} was revealed twice`)
       assert.notEqual(reveal!.tokenIds[index], TOY_MASK)
@@ -54,7 +62,8 @@ async function run(job: Job, missRate = 0.3): Promise<Run> {
     const tokens = stop === -1 ? ordered : ordered.slice(0, stop + 1)
     const start = job.tokenIds.length
     for (const offset of tokens.keys()) assert.ok(text.has(start + offset), 'the text has a hole')
-    return { tokens, forwards, finish, revealed, cached: engine.cachedTokens(sequence) }
+    const cached = engine.cachedTokens(sequence)
+    return { tokens, forwards, finish, revealed, cached, reveals, topAsked }
   }
   throw new Error('the decoder never finished')
 }
@@ -132,7 +141,7 @@ describe('sbd', () => {
     makeJob({ maxTokens: 64, ...rest, decoding: { mode: 'sbd', ...decoding } })
 
   test('gamma 0 reveals one token a forward; forwards fall as gamma rises', async () => {
-    for (const rule of ['entropy-bound', 'strict', 'threshold'] as const) {
+    for (const rule of ['entropy-bound', 'strict', 'threshold', 'confidence'] as const) {
       const totals: number[] = []
       for (const gamma of [0, 0.05, 0.35, 1.5, 100]) {
         let forwards = 0
@@ -200,5 +209,41 @@ describe('sbd', () => {
     }
     assert.equal(await text(3), await text(3))
     assert.notEqual(await text(3), await text(4))
+  })
+})
+
+describe('what reveals report', () => {
+  for (const mode of ['ntp', 'verified', 'sbd'] as const) {
+    for (const temperature of [0, 0.9]) {
+      test(`${mode} at temperature ${temperature}: raw figures of each token`, async () => {
+        const shape = { decoding: { mode }, sampling: { temperature } }
+        const silent = await run(makeJob(shape))
+        assert.ok(silent.reveals.every(({ entropies }) => entropies === undefined))
+        assert.ok(silent.reveals.every(({ logprobs }) => logprobs === undefined))
+        const told = await run(makeJob({ ...shape, entropies: true, logprobs: 3 }))
+        assert.deepEqual(told.tokens, silent.tokens)
+        let others = 0
+        for (const { tokenIds, entropies, logprobs } of told.reveals) {
+          assert.equal(entropies?.length, tokenIds.length)
+          for (const [index, { logprob, top }] of logprobs!.entries()) {
+            const chosen = top.find(({ tokenId }) => tokenId === tokenIds[index])
+            assert.ok(logprob <= top[0]!.logprob && Number.isFinite(logprob))
+            if (chosen !== undefined) assert.equal(logprob, chosen.logprob)
+            if (chosen !== top[0]) others += 1
+            assert.deepEqual(
+              top.map((candidate) => candidate.logprob),
+              [0, 1, 2].map((rank) => top[0]!.logprob - rank),
+            )
+          }
+        }
+        assert.equal(others > 0, temperature > 0)
+      })
+    }
+  }
+
+  test('logprobs 0 is the chosen token alone, and needs no candidates of a greedy job', async () => {
+    const { reveals, topAsked } = await run(makeJob({ logprobs: 0 }))
+    assert.ok(reveals.every(({ logprobs }) => logprobs!.every(({ top }) => top.length === 0)))
+    assert.deepEqual(topAsked, new Set(['none']))
   })
 })

@@ -26,6 +26,7 @@ export class JobDecoder {
       stopTokenIds: new Set(job.stopTokenIds),
       sampling: job.sampling,
       maskTokenId,
+      report: { entropies: job.entropies ?? false, logprobs: job.logprobs },
     })
   }
 
@@ -40,9 +41,11 @@ export class JobDecoder {
     return { tail: chunk, groups: [], readTail: 0, entropies: false, top: 'none' }
   }
 
-  settle(results: RowResults): Outcome {
+  settle(results: RowResults, forwardsLeft?: number): Outcome {
     const chunk = this.#chunks.shift()
-    return chunk === undefined ? this.#decoder.settle(results) : { commit: chunk.length }
+    return chunk === undefined
+      ? this.#decoder.settle(results, forwardsLeft)
+      : { commit: chunk.length, usedRows: chunk.length }
   }
 }
 

@@ -1,4 +1,5 @@
 import { topFor, type Decoder, type DecoderInput, type Outcome } from './decoder.ts'
+import { reportOn, wantsRaw } from './report.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 import { pick } from './sampler.ts'
 
@@ -15,20 +16,27 @@ export class NextTokenDecoder implements Decoder {
   }
 
   plan(): ForwardRows {
-    const top = topFor(this.#input.sampling, 'tail')
-    return { tail: this.#pending, groups: [], readTail: 1, entropies: false, top }
+    return {
+      tail: this.#pending,
+      groups: [],
+      readTail: 1,
+      entropies: wantsRaw(this.#input.report),
+      top: topFor(this.#input, 'tail'),
+    }
   }
 
   settle(results: RowResults): Outcome {
-    const { sampling, stopTokenIds, start, end } = this.#input
+    const { sampling, stopTokenIds, start, end, report } = this.#input
     const position = this.#position
     const { tokenId } = pick(results, 0, position, sampling)
     const commit = this.#pending.length
     this.#pending = [tokenId]
     this.#position += 1
     const step = position - start
-    const reveal = { block: step, step, positions: [position], tokenIds: [tokenId] }
-    if (stopTokenIds.has(tokenId)) return { commit, reveal, finish: 'stop' }
-    return position + 1 === end ? { commit, reveal, finish: 'length' } : { commit, reveal }
+    const reported = reportOn(report, results, [{ row: 0, tokenId }])
+    const reveal = { block: step, step, positions: [position], tokenIds: [tokenId], ...reported }
+    const outcome = { commit, reveal, usedRows: commit }
+    if (stopTokenIds.has(tokenId)) return { ...outcome, finish: 'stop' }
+    return position + 1 === end ? { ...outcome, finish: 'length' } : outcome
   }
 }

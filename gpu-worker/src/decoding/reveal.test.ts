@@ -8,9 +8,9 @@ const reveal = (rule: Rule, gamma: number, entropies: number[], seedEntropy?: nu
   chooseReveals({
     rule,
     gamma,
-    candidates: entropies.map((entropy, index) => ({ index, entropy })),
+    candidates: entropies.map((entropy, index) => ({ index, entropy, surprise: 100 })),
     ...(seedEntropy !== undefined && { seedEntropy }),
-  })
+  }).indices as number[]
 
 describe('entropy-bound: sum - max <= gamma', () => {
   test('the largest entropy of the set is free', () => {
@@ -54,12 +54,62 @@ describe('threshold: each H < gamma', () => {
   })
 })
 
+describe('confidence: each token has a probability of at least exp(-gamma)', () => {
+  const confident = (gamma: number, probabilities: number[], seeded = false): readonly number[] =>
+    chooseReveals({
+      rule: 'confidence',
+      gamma,
+      candidates: probabilities.map((p, index) => ({ index, entropy: 5, surprise: -Math.log(p) })),
+      ...(seeded && { seedEntropy: 3 }),
+    }).indices
+
+  test('the bound itself is inside, nothing accumulates, entropies do not count', () => {
+    assert.deepEqual(confident(-Math.log(0.5), [0.5, 0.9, 0.49, 0.75]), [1, 3, 0])
+    assert.deepEqual(confident(0, [0.5, 1, 0.49, 1]), [1, 3])
+  })
+
+  test('else the single most probable one, with a seed none', () => {
+    assert.deepEqual(confident(0.05, [0.5, 0.6]), [1])
+    assert.deepEqual(confident(0.05, [0.5, 0.6], true), [])
+  })
+})
+
+describe('a least number of positions', () => {
+  const atLeast = (rule: Rule, count: number) =>
+    chooseReveals({
+      rule,
+      gamma: 0.375,
+      candidates: [0.5, 0.125, 2, 0.25].map((entropy, index) => ({
+        index,
+        entropy,
+        surprise: entropy,
+      })),
+      atLeast: count,
+    })
+
+  test('raises gamma to the least bound that allows them', () => {
+    assert.deepEqual(atLeast('strict', 3), { indices: [1, 3, 0], gamma: 0.875, byRule: 2 })
+    assert.deepEqual(atLeast('entropy-bound', 4), {
+      indices: [1, 3, 0, 2],
+      gamma: 0.875,
+      byRule: 3,
+    })
+    assert.deepEqual(atLeast('threshold', 3), { indices: [1, 3, 0], gamma: 0.5, byRule: 2 })
+    assert.deepEqual(atLeast('confidence', 9), { indices: [1, 3, 0, 2], gamma: 2, byRule: 2 })
+  })
+
+  test('leaves gamma alone where the rule reveals as many by itself', () => {
+    assert.deepEqual(atLeast('strict', 2), { indices: [1, 3], gamma: 0.375, byRule: 2 })
+    assert.deepEqual(atLeast('entropy-bound', 1), { indices: [1, 3, 0], gamma: 0.375, byRule: 3 })
+  })
+})
+
 test('ties go to the leftmost position', () => {
   assert.deepEqual(reveal('strict', 0, [1, 1, 1]), [0])
 })
 
 test('no candidate, no reveal', () => {
-  for (const rule of ['entropy-bound', 'strict', 'threshold'] as const) {
+  for (const rule of ['entropy-bound', 'strict', 'threshold', 'confidence'] as const) {
     assert.deepEqual(reveal(rule, 1, []), [])
   }
 })

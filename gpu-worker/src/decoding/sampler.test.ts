@@ -62,8 +62,13 @@ test('draws follow the distribution over positions', () => {
 })
 
 test('greedy takes the argmax and the raw entropy, and needs no top logits', () => {
-  const results = { ids: Int32Array.of(7, 9), entropies: Float32Array.of(0.5, 0.25) }
-  assert.deepEqual(pick(results, 1, 0, sampling({ temperature: 0 })), { tokenId: 9, entropy: 0.25 })
+  const results = {
+    ids: Int32Array.of(7, 9),
+    entropies: Float32Array.of(0.5, 0.25),
+    logprobs: Float32Array.of(-0.5, -0.125),
+  }
+  const picked = pick(results, 1, 0, sampling({ temperature: 0 }))
+  assert.deepEqual(picked, { tokenId: 9, entropy: 0.25, surprise: 0.125 })
   assert.throws(() => pick(results, 1, 0, sampling({})), /top logits/)
 })
 

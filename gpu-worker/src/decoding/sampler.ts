@@ -37,28 +37,38 @@ function nucleusSize(weights: readonly number[], topP: number): number {
 
 /** Inverse-transform draw for `u` in [0, 1). */
 export function draw(distribution: Distribution, u: number): number {
-  let covered = 0
-  for (const [index, probability] of distribution.probabilities.entries()) {
-    covered += probability
-    if (u < covered) return distribution.ids[index] as number
-  }
-  return distribution.ids.at(-1) as number
+  return distribution.ids[drawIndex(distribution, u)] as number
 }
 
-/** A token with the entropy of the distribution it was taken from. */
+function drawIndex({ probabilities }: Distribution, u: number): number {
+  let covered = 0
+  for (const [index, probability] of probabilities.entries()) {
+    covered += probability
+    if (u < covered) return index
+  }
+  return probabilities.length - 1
+}
+
+/** A token with what the distribution it was taken from says of it. */
 export interface Pick {
   readonly tokenId: number
-  /** Nats; 0 where neither entropies nor top logits were asked for. */
+  /** Nats, of the distribution; 0 where neither entropies nor top logits were asked for. */
   readonly entropy: number
+  /** Nats: -log of the token's own probability; 0 where the entropy is. */
+  readonly surprise: number
 }
 
 /**
- * The token of row `row` for sequence position `position`. Greedy at temperature 0 (entropy of the raw softmax); else
- * drawn from the transformed distribution, whose entropy is the one the reveal rule must see.
+ * The token of row `row` for sequence position `position`. Greedy at temperature 0 (figures of the raw softmax); else
+ * drawn from the transformed distribution, whose figures are those the reveal rule must see.
  */
 export function pick(results: RowResults, row: number, position: number, sampling: Sampling): Pick {
   if (sampling.temperature === 0) {
-    return { tokenId: results.ids[row] as number, entropy: results.entropies?.[row] ?? 0 }
+    return {
+      tokenId: results.ids[row] as number,
+      entropy: results.entropies?.[row] ?? 0,
+      surprise: -(results.logprobs?.[row] ?? 0),
+    }
   }
   if (results.topIds === undefined || results.topLogits === undefined) {
     throw new Error('sampling needs the top logits of the row')
@@ -69,8 +79,10 @@ export function pick(results: RowResults, row: number, position: number, samplin
     results.topLogits.subarray(start, end),
     sampling,
   )
+  const index = drawIndex(distribution, uniform(sampling.seed, position))
   return {
-    tokenId: draw(distribution, uniform(sampling.seed, position)),
+    tokenId: distribution.ids[index] as number,
     entropy: distribution.entropy,
+    surprise: -Math.log(distribution.probabilities[index] as number),
   }
 }

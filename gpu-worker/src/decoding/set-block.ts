@@ -1,6 +1,8 @@
 import type { Rule } from '@setblock/shared'
 import { topFor, type Decoder, type DecoderInput, type Outcome } from './decoder.ts'
-import { chooseReveals, type Candidate } from './reveal.ts'
+import { leastReveals } from './pace.ts'
+import { reportOn, wantsRaw } from './report.ts'
+import { chooseReveals } from './reveal.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 import { pick, type Pick } from './sampler.ts'
 
@@ -11,13 +13,19 @@ export interface SetBlockOptions {
   readonly blockLength: number
 }
 
+/** The token that would be revealed at a masked index of the block, and the result row it comes from. */
+interface BlockPick extends Pick {
+  readonly index: number
+  readonly row: number
+}
+
 /**
  * Mode `sbd`: Set Block Decoding (arXiv 2509.04185, section 4) with an exact K/V cache.
  *
  * A block starts as k masks. Its first forward also carries the tokens of the block before, causally: they become
  * cached, and the causal logits of the last of them give the block's first token. Each forward then reveals the
- * positions that the rule allows. A stop token that has no mask left of it ends the text; positions right of a stop
- * token, and those past the end of the job, are never revealed.
+ * positions that the rule allows, and more where the rest of a latency budget requires it. A stop token that has no mask
+ * left of it ends the text; positions right of a stop token, and those past the end of the job, are never revealed.
  */
 export class SetBlockDecoder implements Decoder {
   readonly #input: DecoderInput
@@ -28,6 +36,8 @@ export class SetBlockDecoder implements Decoder {
   #blockStart: number
   #blockIndex = 0
   #step = 0
+  /** Tokens that the rule alone would have revealed in all steps. */
+  #byRule = 0
 
   constructor(input: DecoderInput, options: SetBlockOptions) {
     this.#input = input
@@ -42,58 +52,67 @@ export class SetBlockDecoder implements Decoder {
       tail: this.#tail,
       groups: [{ tokens: [...this.#block], afterTail: this.#tail.length }],
       readTail: this.#tail.length > 0 ? 1 : 0,
-      entropies: this.#input.sampling.temperature === 0,
-      top: topFor(this.#input.sampling, 'all'),
+      entropies: this.#input.sampling.temperature === 0 || wantsRaw(this.#input.report),
+      top: topFor(this.#input, 'all'),
     }
   }
 
-  settle(results: RowResults): Outcome {
+  settle(results: RowResults, forwardsLeft?: number): Outcome {
+    const seeded = this.#tail.length > 0
     const commit = this.#tail.length
-    const chosen = this.#choose(results)
-    for (const [index, { tokenId }] of chosen) this.#block[index] = tokenId
-    const order = [...chosen.keys()].sort((a, b) => a - b)
+    const { chosen, gamma } = this.#choose(results, forwardsLeft)
+    for (const { index, tokenId } of chosen) this.#block[index] = tokenId
     const reveal = {
       block: this.#blockIndex,
       step: this.#step,
-      positions: order.map((index) => this.#blockStart + index),
-      tokenIds: order.map((index) => (chosen.get(index) as Pick).tokenId),
-      entropies: order.map((index) => (chosen.get(index) as Pick).entropy),
+      positions: chosen.map(({ index }) => this.#blockStart + index),
+      tokenIds: chosen.map(({ tokenId }) => tokenId),
+      ...reportOn(this.#input.report, results, chosen),
     }
+    // A seed comes from a tail row, which counts as committed already.
+    const usedRows = commit + chosen.length - (seeded ? 1 : 0)
     this.#step += 1
     this.#tail = []
+    const outcome = { commit, reveal, usedRows, gamma }
     const finish = this.#finish()
-    if (finish !== undefined) return { commit, reveal, finish }
+    if (finish !== undefined) return { ...outcome, finish }
     if (this.#openIndices().length === 0) this.#nextBlock()
-    return { commit, reveal }
+    return outcome
   }
 
-  /** Block index -> token, for the positions revealed by these results. */
-  #choose(results: RowResults): Map<number, Pick> {
+  /** What these results reveal, in order of position, and the entropy bound that allowed it. */
+  #choose(results: RowResults, forwardsLeft?: number): { chosen: BlockPick[]; gamma: number } {
     const seeded = this.#tail.length > 0
-    const picks = new Map<number, Pick>()
-    for (const index of this.#openIndices()) {
+    const picks = this.#openIndices().map((index) => {
       const row = seeded && index > 0 ? index + 1 : index // row 0 is the causal one
-      picks.set(index, pick(results, row, this.#blockStart + index, this.#input.sampling))
-    }
-    const seed = seeded ? picks.get(0) : undefined
-    const candidates: Candidate[] = []
-    for (const [index, { entropy }] of picks)
-      if (!seeded || index > 0) candidates.push({ index, entropy })
-    const { rule, gamma } = this.#options
-    const seedEntropy = seed === undefined ? {} : { seedEntropy: seed.entropy }
-    const revealed = chooseReveals({ rule, gamma, candidates, ...seedEntropy })
-    return this.#untilStop(picks, seeded ? [0, ...revealed] : revealed)
+      const token = pick(results, row, this.#blockStart + index, this.#input.sampling)
+      return { index, row, ...token }
+    })
+    const seed = seeded ? picks[0] : undefined
+    const { indices, gamma, byRule } = chooseReveals({
+      rule: this.#options.rule,
+      gamma: this.#options.gamma,
+      candidates: seed === undefined ? picks : picks.slice(1),
+      ...(seed !== undefined && { seedEntropy: seed.entropy }),
+      atLeast: this.#leastReveals(picks.length, forwardsLeft) - (seed === undefined ? 0 : 1),
+    })
+    this.#byRule += byRule + (seed === undefined ? 0 : 1)
+    const revealed = new Set(indices)
+    const chosen = picks.filter((token) => token === seed || revealed.has(token.index))
+    return { chosen: this.#untilStop(chosen), gamma }
+  }
+
+  #leastReveals(open: number, forwardsLeft: number | undefined): number {
+    if (forwardsLeft === undefined) return 0
+    const behind = this.#input.end - this.#blockStart - this.#block.length
+    const byRule = this.#step === 0 ? 0 : this.#byRule / this.#step
+    return leastReveals({ tokensLeft: open + Math.max(0, behind), open, forwardsLeft, byRule })
   }
 
   /** Leaves out what lies right of a stop token revealed in the same step. */
-  #untilStop(picks: ReadonlyMap<number, Pick>, indices: readonly number[]): Map<number, Pick> {
-    const chosen = new Map<number, Pick>()
-    for (const index of [...indices].sort((a, b) => a - b)) {
-      const token = picks.get(index) as Pick
-      chosen.set(index, token)
-      if (this.#input.stopTokenIds.has(token.tokenId)) break
-    }
-    return chosen
+  #untilStop(chosen: BlockPick[]): BlockPick[] {
+    const stop = chosen.findIndex(({ tokenId }) => this.#input.stopTokenIds.has(tokenId))
+    return stop === -1 ? chosen : chosen.slice(0, stop + 1)
   }
 
   /** Masked positions that the text can still reach: left of a revealed stop token and before the end. */

@@ -1,4 +1,5 @@
 import { topFor, type Decoder, type DecoderInput, type Outcome } from './decoder.ts'
+import { reportOn, wantsRaw } from './report.ts'
 import type { ForwardRows, MaskGroup, RowResults } from './rows.ts'
 import { pick } from './sampler.ts'
 
@@ -41,8 +42,8 @@ export class VerifiedDecoder implements Decoder {
       tail,
       groups: this.#groups(),
       readTail: 1 + this.#draft.length,
-      entropies: false,
-      top: topFor(this.#input.sampling, 'tail'),
+      entropies: wantsRaw(this.#input.report),
+      top: topFor(this.#input, 'tail'),
     }
   }
 
@@ -69,15 +70,21 @@ export class VerifiedDecoder implements Decoder {
       step: this.#step,
       positions: emitted.map((_, index) => start + index),
       tokenIds: emitted,
+      ...reportOn(
+        this.#input.report,
+        results,
+        emitted.map((tokenId, row) => ({ row, tokenId })),
+      ),
     }
     this.#step += 1
     this.#position += emitted.length
-    if (finish !== undefined) return { commit, reveal, finish }
+    const checked = { length: this.#draft.length, accepted }
+    if (finish !== undefined) return { commit, reveal, finish, usedRows: commit, draft: checked }
     const draft = grouped ? this.#nextDraft(results, accepted) : []
     this.#streak = this.#draft.length > 0 && accepted === this.#draft.length
     this.#pending = emitted.slice(-1)
     this.#draft = this.#trim(draft)
-    return { commit, reveal }
+    return { commit, reveal, usedRows: commit + this.#draft.length, draft: checked }
   }
 
   /** The causal model's own tokens, while they match the draft, and the one after. */

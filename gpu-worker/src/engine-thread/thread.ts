@@ -22,7 +22,8 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
   const { maskTokenId } = manifest
   const now = (): number => performance.now()
   const onFault = (error: unknown): void => send({ type: 'fault', message: messageOf(error) })
-  const scheduler = new Scheduler({ engine, maskTokenId, runningMax, now, onFault })
+  const { sequencesMax } = engine.limits
+  const scheduler = new Scheduler({ engine, maskTokenId, runningMax: sequencesMax, now, onFault })
   port.on('message', (command: EngineCommand) => {
     switch (command.type) {
       case 'submit': {

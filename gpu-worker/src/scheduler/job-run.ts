@@ -1,7 +1,11 @@
-import type { Job, JobEvent, Usage } from '@setblock/shared'
+import type { Job, JobEvent } from '@setblock/shared'
+import type { Outcome } from '../decoding/decoder.ts'
 import { JobDecoder } from '../decoding/job-decoder.ts'
 import type { ForwardRows, RowResults } from '../decoding/rows.ts'
+import { rowCount } from '../engine/attention-mask.ts'
 import type { SequenceId } from '../engine/engine.ts'
+import { JobAccount } from './job-account.ts'
+import { LatencyBudget } from './latency-budget.ts'
 
 export type Emit = (event: JobEvent) => void
 
@@ -25,76 +29,53 @@ export class JobRun {
   readonly submittedMs: number
   readonly emit: Emit
   readonly #decoder: JobDecoder
-  readonly #queueMs: number
-  readonly #startedMs: number
-  readonly #forwards = { prefill: 0, decode: 0 }
-  #firstRevealMs: number | undefined
-  readonly #textEnd = new TextEnd()
+  readonly #account: JobAccount
+  readonly #budget: LatencyBudget | undefined
+  #rows = 0
 
   constructor(waiting: WaitingJob, sequence: SequenceId, maskTokenId: number, nowMs: number) {
+    const { job, submittedMs } = waiting
     this.sequence = sequence
-    this.job = waiting.job
+    this.job = job
     this.emit = waiting.emit
-    this.submittedMs = waiting.submittedMs
-    this.#decoder = new JobDecoder(waiting.job, maskTokenId)
-    this.#startedMs = nowMs
-    this.#queueMs = Math.max(0, nowMs - waiting.submittedMs)
-    const promptTokens = waiting.job.tokenIds.length
-    this.emit({ type: 'start', promptTokens, cachedTokens: 0, queueMs: this.#queueMs })
+    this.submittedMs = submittedMs
+    this.#decoder = new JobDecoder(job, maskTokenId)
+    const queueMs = Math.max(0, nowMs - submittedMs)
+    this.#account = new JobAccount(job, { queueMs, startedMs: nowMs })
+    if (job.latencyBudgetMs !== undefined) {
+      this.#budget = new LatencyBudget(submittedMs + job.latencyBudgetMs)
+    }
+    this.emit({ type: 'start', promptTokens: job.tokenIds.length, cachedTokens: 0, queueMs })
   }
 
   plan(): ForwardRows {
-    return this.#decoder.plan()
+    const rows = this.#decoder.plan()
+    this.#rows = rowCount(rows)
+    return rows
   }
 
   settle(results: RowResults, nowMs: number): Settled {
-    this.#forwards[this.#decoder.phase] += 1
-    const { commit, reveal, finish } = this.#decoder.settle(results)
-    if (reveal !== undefined && reveal.positions.length > 0) {
-      this.#firstRevealMs ??= nowMs
-      this.#textEnd.add(reveal.positions, reveal.tokenIds, this.job.stopTokenIds)
-      const { block, step, entropies } = reveal
-      const base = { type: 'reveal' as const, block, step }
-      const tokens = { positions: [...reveal.positions], tokenIds: [...reveal.tokenIds] }
-      this.emit({ ...base, ...tokens, ...(entropies && { entropies: [...entropies] }) })
-    }
-    if (finish === undefined) return { commit, finished: false }
-    this.emit({ type: 'end', finishReason: finish, usage: this.#usage(nowMs) })
-    return { commit, finished: true }
+    const { phase } = this.#decoder
+    if (phase === 'decode') this.#budget?.forwardDone(nowMs)
+    const outcome = this.#decoder.settle(results, this.#budget?.forwardsLeft(nowMs))
+    this.#account.add({ phase, rows: this.#rows, outcome, nowMs })
+    this.#emitReveal(outcome)
+    if (outcome.finish === undefined) return { commit: outcome.commit, finished: false }
+    this.emit({ type: 'end', finishReason: outcome.finish, usage: this.#account.usage(nowMs) })
+    return { commit: outcome.commit, finished: true }
   }
 
-  #usage(nowMs: number): Usage {
-    const { mode, gamma } = this.job.decoding
-    const promptTokens = this.job.tokenIds.length
-    const completionTokens = this.#textEnd.position - promptTokens
-    const firstRevealMs = this.#firstRevealMs ?? nowMs
-    return {
-      promptTokens,
-      cachedTokens: 0,
-      completionTokens,
-      forwardPasses: { ...this.#forwards },
-      tokensPerForward: completionTokens / this.#forwards.decode,
-      queueMs: this.#queueMs,
-      prefillMs: firstRevealMs - this.#startedMs,
-      decodeMs: nowMs - firstRevealMs,
-      effectiveGamma: mode === 'sbd' ? gamma : null,
-    }
-  }
-}
-
-/** Where the text ends: after its first stop token, else after the last revealed position. */
-class TextEnd {
-  #last = 0
-  #stop = Number.POSITIVE_INFINITY
-
-  add(positions: readonly number[], tokenIds: readonly number[], stopIds: readonly number[]): void {
-    for (const [index, position] of positions.entries()) {
-      this.#last = Math.max(this.#last, position)
-      if (stopIds.includes(tokenIds[index] as number)) this.#stop = Math.min(this.#stop, position)
-    }
-  }
-
-  get position(): number {
-    return Math.min(this.#last, this.#stop) + 1
+  #emitReveal({ reveal }: Outcome): void {
+    if (reveal === undefined || reveal.positions.length === 0) return
+    const { block, step, positions, tokenIds, entropies, logprobs } = reveal
+    this.emit({
+      type: 'reveal',
+      block,
+      step,
+      positions: [...positions],
+      tokenIds: [...tokenIds],
+      ...(entropies && { entropies: [...entropies] }),
+      ...(logprobs && { logprobs: [...logprobs] }),
+    })
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Job, JobEvent } from '@setblock/shared'
+import { rowCount } from '../engine/attention-mask.ts'
 import { TOY_MASK, TOY_STOP, ToyEngine, type ToyOptions } from '../testing/toy-engine.ts'
 import { FAILED_STEPS_MAX, Scheduler } from './scheduler.ts'
 
@@ -149,6 +150,56 @@ test('a deadline ends a job that is late, waiting or running', async () => {
   for (const seen of await Promise.all([running, waiting])) {
     const last = seen.at(-1)
     assert.equal(last?.type === 'error' && last.code, 'deadline_exceeded')
+  }
+  scheduler.stop()
+  await stopped
+})
+
+test('a latency budget raises gamma as far as it must, and no further', async () => {
+  const FORWARD_MS = 10
+  const decode = async (latencyBudgetMs?: number) => {
+    const { scheduler, events, clock, stopped, engine } = start({ missRate: 0.9 })
+    engine.onForward = () => (clock.nowMs += FORWARD_MS)
+    const change = { maxTokens: 120, ...(latencyBudgetMs && { latencyBudgetMs }) }
+    const seen = await events(job('a', change))
+    scheduler.stop()
+    await stopped
+    const end = seen.at(-1)
+    assert.equal(end?.type, 'end')
+    return { usage: end.usage, tookMs: clock.nowMs }
+  }
+  const free = await decode()
+  assert.equal(free.usage.effectiveGamma, 0.35)
+  const raised: number[] = []
+  for (const budget of [1.5 * free.tookMs, 0.8 * free.tookMs, 0.5 * free.tookMs, 200]) {
+    const { usage, tookMs } = await decode(budget)
+    assert.ok(tookMs <= budget, `${tookMs} ms of ${budget}`)
+    assert.equal(usage.completionTokens, 120)
+    raised.push(usage.effectiveGamma!)
+  }
+  assert.equal(raised[0], 0.35)
+  for (const [index, gamma] of raised.slice(1).entries()) assert.ok(gamma > raised[index]!)
+  // Fifteen blocks of eight take a forward each, whatever the budget.
+  assert.equal((await decode(1)).tookMs, 15 * FORWARD_MS)
+})
+
+test('usage counts rows, and how drafts fared at each place', async () => {
+  const { engine, scheduler, events, stopped } = start()
+  const verified = { mode: 'verified', gamma: 0, blockLength: 8, rule: 'strict' } as const
+  const end = (await events(job('a', { decoding: verified }))).at(-1)
+  assert.equal(end?.type, 'end')
+  const { rows, drafts, completionTokens, forwardPasses } = end.usage
+  const computed = engine.batches.flat().reduce((sum, each) => sum + rowCount(each), 0)
+  assert.equal(rows?.total, computed)
+  assert.ok(rows.wasted > 0 && rows.wasted < rows.total)
+  const { drafted, accepted, positions } = drafts!
+  assert.equal(completionTokens, forwardPasses.decode + accepted)
+  assert.ok(accepted < drafted)
+  for (const [place, counts] of positions.entries()) {
+    assert.ok(counts.accepted <= counts.drafted)
+    const before = positions[place - 1]
+    if (before !== undefined) assert.ok(counts.drafted <= before.drafted)
+    if (before !== undefined) assert.ok(counts.accepted <= before.accepted)
   }
   scheduler.stop()
   await stopped

@@ -19,7 +19,7 @@ const environmentSchema = z.object({
   SETBLOCK_THREADS: z.coerce.number().int().min(0).max(256).default(0),
   /** Spinning threads answer sooner and burn CPU between forwards. */
   SETBLOCK_SPINNING: z.enum(['0', '1']).default('0'),
-  SETBLOCK_RUNNING_MAX: z.coerce.number().int().min(1).max(64).default(1),
+  SETBLOCK_RUNNING_MAX: z.coerce.number().int().min(1).max(64).default(8),
   SETBLOCK_QUEUE_MAX: z.coerce.number().int().min(0).max(4096).default(limits.queueLengthMax),
 })
 

@@ -1,7 +1,7 @@
 import { ApiError, type Job, type Manifest } from '@setblock/shared'
 
 /** Fields of the contract that this worker does not serve yet. */
-const UNSUPPORTED = ['session', 'latencyBudgetMs', 'entropies', 'logprobs', 'grammar'] as const
+const UNSUPPORTED = ['session', 'grammar'] as const
 
 /**
  * What the job schema cannot know: whether this model can serve the job.
@@ -16,6 +16,10 @@ export function assertServable(job: Job, manifest: Manifest): void {
     if (job[field] !== undefined) {
       throw new ApiError('unsupported_parameter', `${field}: not supported`, { param: field })
     }
+  }
+  if (job.latencyBudgetMs !== undefined && job.decoding.mode !== 'sbd') {
+    const text = `latencyBudgetMs: mode ${job.decoding.mode} has no entropy bound to raise`
+    throw new ApiError('invalid_request', text, { param: 'latencyBudgetMs' })
   }
   const needed = job.tokenIds.length + job.maxTokens
   if (needed > contextLength) {

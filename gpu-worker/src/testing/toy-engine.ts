@@ -33,6 +33,8 @@ export interface ToyOptions {
 export class ToyEngine implements Engine {
   readonly limits = { sequencesMax: 4, contextLength: 4096, rowsMax: 1024, maxBlockLength: 16 }
   readonly batches: (readonly SequenceRows[])[] = []
+  /** Called within every forward. */
+  onForward: () => void = () => undefined
   readonly #cached = new Map<SequenceId, number[]>()
   readonly #last = new Map<SequenceId, readonly number[]>()
   readonly #options: ToyOptions
@@ -70,6 +72,7 @@ export class ToyEngine implements Engine {
     const ordinal = this.batches.push(batch) - 1
     if (this.#options.failingForwards?.has(ordinal))
       throw new Error('the toy engine was told to fail')
+    this.onForward()
     return batch.map((rows) => {
       this.#last.set(rows.sequence, rows.tail)
       return this.#results(rows)
