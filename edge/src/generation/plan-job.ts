@@ -55,6 +55,7 @@ function planJob({ request, model, limits, id, seed }: PlanOptions): Job {
     deadlineMs: limits.deadlineMsMax,
   }
   if (latencyBudgetMs !== undefined) job.latencyBudgetMs = latencyBudgetMs
+  if (request.reveals) job.entropies = true
   if (logprobs !== undefined) job.logprobs = logprobs
   if (jsonSchema !== undefined) job.grammar = { jsonSchema }
   return job

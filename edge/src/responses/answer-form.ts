@@ -59,5 +59,7 @@ export function toUsage(usage: TextUsage) {
     queue_ms: usage.queueMs,
     prefill_ms: usage.prefillMs,
     decode_ms: usage.decodeMs,
+    ...(usage.rows === undefined ? {} : { rows: usage.rows }),
+    ...(usage.drafts === undefined ? {} : { drafts: usage.drafts }),
   }
 }

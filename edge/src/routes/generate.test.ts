@@ -50,8 +50,8 @@ test('reveals come as the worker revealed, each before the text it completes', a
     step: 0,
     positions: [3, 2],
     tokens: [
-      { position: 3, id: b, text: 'b' },
-      { position: 2, id: a, text: 'a' },
+      { position: 3, id: b, text: 'b', entropy: b! / 1000 },
+      { position: 2, id: a, text: 'a', entropy: a! / 1000 },
     ],
   }
   const stream = await post(PATH, { ...body, stream: true })
@@ -119,7 +119,14 @@ test('reveals carry log probabilities when they are asked for', async (t) => {
   assert.equal(worker.jobs[0]?.logprobs, 1)
   const { logprob } = logprobsOf(id!, 1)
   assert.deepEqual(reveals[0]?.tokens, [
-    { position: 2, id, text: 'a', logprob, top_logprobs: [{ id, text: 'a', logprob }] },
+    {
+      position: 2,
+      id,
+      text: 'a',
+      entropy: id! / 1000,
+      logprob,
+      top_logprobs: [{ id, text: 'a', logprob }],
+    },
   ])
 })
 

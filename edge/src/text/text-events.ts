@@ -33,10 +33,11 @@ export interface TextToken {
 export type TextUsage = Pick<
   Usage,
   'promptTokens' | 'cachedTokens' | 'completionTokens' | 'tokensPerForward' | 'queueMs'
-> & {
-  forwardPasses: { prefill: number | null; decode: number }
-  prefillMs: number | null
-  decodeMs: number | null
-  /** Nats; null also in modes that have no bound. */
-  effectiveGamma: number | null
-}
+> &
+  Pick<Partial<Usage>, 'rows' | 'drafts'> & {
+    forwardPasses: { prefill: number | null; decode: number }
+    prefillMs: number | null
+    decodeMs: number | null
+    /** Nats; null also in modes that have no bound. */
+    effectiveGamma: number | null
+  }
