@@ -6,14 +6,24 @@ import { EngineClient } from './engine-thread/engine-client.ts'
 import { createApp } from './server/app.ts'
 import { readConfig, type WorkerConfig } from './server/config.ts'
 import { logToStdout } from './server/log.ts'
+import { openWorkerSessions } from './sessions/worker-sessions.ts'
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   const { modelFolder, precision, threads, spinning, runningMax, queueLengthMax } = config
   const options = { modelFolder, precision, threads, spinning, runningMax, queueLengthMax }
   const engine = await EngineClient.start(options, (message) => logToStdout('fault', { message }))
+  const sessions = await openWorkerSessions({
+    manifest: engine.manifest,
+    precision,
+    folder: config.sessionsFolder,
+    memoryBytesMax: config.sessionMemoryBytesMax,
+    masterKey: config.atRestKey,
+    secret: config.jobSecret,
+  })
   const app = await createApp({
     engine,
+    sessions,
     precision,
     jobSecret: config.jobSecret,
     log: logToStdout,
@@ -25,7 +35,10 @@ async function main(): Promise<void> {
   logToStdout('ready', { host, port, model: engine.manifest.id, precision })
   const shutDown = (): void => {
     logToStdout('draining', { activeJobs: engine.activeJobs })
-    void engine.drain(limits.drainMs).then(() => server.close(() => process.exit(0)))
+    void engine
+      .drain(limits.drainMs)
+      .then(() => sessions.flush())
+      .then(() => server.close(() => process.exit(0)))
   }
   process.once('SIGTERM', shutDown)
   process.once('SIGINT', shutDown)

@@ -6,6 +6,7 @@ export type ErrorType =
   | 'invalid_request_error'
   | 'authentication_error'
   | 'not_found_error'
+  | 'conflict_error'
   | 'rate_limit_error'
   | 'overloaded'
   | 'request_aborted'
@@ -34,6 +35,12 @@ export const ERRORS = Object.freeze({
   model_not_found: row(404, 'not_found_error'),
   not_found: row(404, 'not_found_error'),
   method_not_allowed: row(405, 'invalid_request_error'),
+  session_not_found: row(404, 'not_found_error'),
+  session_exists: row(409, 'conflict_error'),
+  session_busy: row(409, 'conflict_error'),
+  session_conflict: row(409, 'conflict_error'),
+  session_limit_exceeded: row(403, 'invalid_request_error'),
+  session_corrupt: row(410, 'not_found_error'),
   request_too_large: row(413, 'invalid_request_error'),
   unsupported_media_type: row(415, 'invalid_request_error'),
   overloaded: row(429, 'rate_limit_error', true),
@@ -82,7 +89,7 @@ export class ApiError extends Error {
   constructor(code: ErrorCode, message: string, options: ApiErrorOptions = {}) {
     super(message.slice(0, limits.errorMessageCharactersMax), { cause: options.cause })
     this.code = code
-    this.param = options.param?.slice(0, limits.errorParamCharactersMax)
+    this.param = options.param
     const retryAfter =
       options.retryAfterSeconds ?? (code === 'overloaded' ? limits.retryAfterSeconds : undefined)
     this.retryAfterSeconds =

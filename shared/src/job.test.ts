@@ -15,7 +15,11 @@ const job: Job = {
 }
 
 test('a job survives the wire unchanged', () => {
-  const full: Job = { ...job, session: { id: 's', append: true }, deadlineMs: 1000 }
+  const full: Job = {
+    ...job,
+    session: { id: 's', append: { turnEndIds: [2] }, onDisconnect: 'keep' },
+    deadlineMs: 1000,
+  }
   for (const each of [job, full]) {
     assert.deepEqual(jobSchema.parse(JSON.parse(JSON.stringify(each))), each)
   }

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { errorCodeSchema } from './errors.ts'
 import { gammaSchema } from './gamma.ts'
 import { limits } from './limits.ts'
+import { jobSessionSchema, sessionIdSchema } from './session.ts'
 
 const count = z.int().min(0)
 const milliseconds = z.number().min(0)
@@ -39,9 +40,7 @@ export const jobSchema = z.strictObject({
   id: name(limits.jobIdCharactersMax),
   model: modelIdSchema,
   tokenIds: z.array(tokenId).min(1).max(limits.promptTokensMax),
-  session: z
-    .strictObject({ id: name(limits.sessionIdCharactersMax), append: z.boolean().optional() })
-    .optional(),
+  session: jobSessionSchema.optional(),
   decoding: decodingSchema,
   sampling: samplingSchema,
   maxTokens: z.int().min(1).max(limits.maxTokensMax),
@@ -154,6 +153,8 @@ const endEventSchema = z.object({
   type: z.literal('end'),
   finishReason: finishReasonSchema,
   usage: usageSchema,
+  /** The session as this turn left it; durable by the time this is sent. */
+  session: z.object({ id: sessionIdSchema, version: z.int().min(1) }).optional(),
 })
 
 const errorEventSchema = z.object({

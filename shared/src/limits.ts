@@ -40,8 +40,6 @@ export const limits = Object.freeze({
   sessionIdCharactersMax: 128,
   tenantCharactersMax: 64,
   errorMessageCharactersMax: 1024,
-  /** A field's path may be as long as a client's key for it. */
-  errorParamCharactersMax: 256,
 
   /** Bytes of one NDJSON event line, its newline not counted. */
   eventLineBytesMax: 128 * 1024,
@@ -53,6 +51,13 @@ export const limits = Object.freeze({
   /** How long a signed job stays acceptable; covers the way to the worker and clock differences. */
   jobTokenLifetimeMs: 60_000,
   clockSkewMs: 30_000,
+
+  /** Living sessions of one tenant. */
+  sessionsPerTenantMax: 1000,
+  sessionsPageMax: 100,
+  /** How long a session lives after its last turn unless it says otherwise, and at most. */
+  sessionTtlMs: 24 * 3_600_000,
+  sessionTtlMsMax: 30 * 24 * 3_600_000,
 
   /** Longest silence on any stream while a job is alive. */
   heartbeatMs: 5_000,
@@ -80,6 +85,7 @@ export function assertLimits(l: Limits): void {
   atMost(l, 'drainMs', 'deadlineMsMax')
   atMost(l, 'clockSkewMs', 'jobTokenLifetimeMs')
   atMost(l, 'jobTokenLifetimeMs', 'deadlineMsMax')
+  atMost(l, 'sessionTtlMs', 'sessionTtlMsMax')
   atMost(l, 'blockLengthMin', 'blockLengthMax')
   atMost(l, 'blockLengthMax', 'revealPositionsMax', 2)
   atMost(l, 'promptCharactersMax', 'bodyBytesMax')
@@ -90,7 +96,6 @@ export function assertLimits(l: Limits): void {
   atMost(l, 'promptTokensMax', 'jobBodyBytesMax', DIGITS_PER_TOKEN)
   atMost(l, 'revealPositionsMax', 'eventLineBytesMax', REVEAL_BYTES_PER_POSITION)
   atMost(l, 'errorMessageCharactersMax', 'eventLineBytesMax', 6)
-  atMost(l, 'errorParamCharactersMax', 'errorMessageCharactersMax')
 
   // A bound no block can reach must be sayable: "reveal everything at once".
   const entropyMax = l.blockLengthMax * Math.log(VOCABULARY_MAX)

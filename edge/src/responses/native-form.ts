@@ -1,75 +1,60 @@
 import { assertNever } from '@setblock/shared'
 import type { Job } from '@setblock/shared'
-import type { AnswerEvent } from '../generation/generation.ts'
-import type { RevealedToken, TextEvent } from '../text/text-events.ts'
-import type { TextTokenizer } from '../tokenizer/text-tokenizer.ts'
-import { fingerprint, toUsage } from './answer-form.ts'
-import type { AnswerForm, FormOptions } from './answer-form.ts'
-import { toRevealLogprobs } from './logprobs.ts'
+import type { TextEvent } from '../text/text-events.ts'
+import { toUsage } from './answer-form.ts'
+import type { AnswerForm, AnswerIdentity } from './answer-form.ts'
 
 type Reveal = Extract<TextEvent, { type: 'reveal' }>
 
 /** Our own form: typed events, and the reveals for those who want to watch them. */
-export function createNativeForm(options: FormOptions): AnswerForm {
-  const { id, created, model, jobs, reveals: withReveals } = options
-  const job = jobs[0]!
-  const head = {
-    id,
-    created,
-    model: model.manifest.id,
-    system_fingerprint: fingerprint(model),
-    decoding: describe(job),
-    seed: job.sampling.seed,
-  }
-  const draw = (reveal: Reveal) => drawReveal(reveal, model.tokenizer)
-
-  function payloads(event: AnswerEvent): unknown[] {
-    // The only choice's own end has said it all.
-    if (event.type === 'done') return []
-    const { event: inner } = event
-    switch (inner.type) {
-      case 'start': {
-        const { promptTokens, cachedTokens } = inner
-        return [
-          { type: 'start', ...head, prompt_tokens: promptTokens, cached_tokens: cachedTokens },
-        ]
-      }
-      case 'reveal':
-        return [{ type: 'reveal', ...draw(inner) }]
-      case 'text':
-        return [inner]
-      case 'end': {
-        const { finishReason, usage } = inner
-        return [{ type: 'end', finish_reason: finishReason, usage: toUsage(usage) }]
-      }
-      default:
-        return assertNever(inner, 'text event')
-    }
-  }
-
+export function createNativeForm(
+  { id, created, model }: AnswerIdentity,
+  { job, reveals: withReveals }: { job: Job; reveals: boolean },
+): AnswerForm {
+  const head = { id, created, model, decoding: describe(job), seed: job.sampling.seed }
   return {
     opening: () => [],
-    payloads,
+    payloads(event) {
+      switch (event.type) {
+        case 'start':
+          return [
+            {
+              type: 'start',
+              ...head,
+              prompt_tokens: event.promptTokens,
+              cached_tokens: event.cachedTokens,
+            },
+          ]
+        case 'reveal':
+          return [{ type: 'reveal', ...drawReveal(event) }]
+        case 'text':
+          return [event]
+        case 'end': {
+          const { finishReason, usage } = event
+          return [{ type: 'end', finish_reason: finishReason, usage: toUsage(usage) }]
+        }
+        default:
+          return assertNever(event, 'text event')
+      }
+    },
     failure: (error) => ({ type: 'error', ...error.toEnvelope() }),
     closing: '',
-    whole: ({ choices: [choice], usage }) => ({
+    whole: ({ text, finishReason, usage, reveals }) => ({
       object: 'generation',
       ...head,
-      text: choice!.text,
-      finish_reason: choice!.finishReason,
+      text,
+      finish_reason: finishReason,
       usage: toUsage(usage),
-      ...(withReveals ? { reveals: choice!.reveals.map(draw) } : {}),
+      ...(withReveals ? { reveals: reveals.map(drawReveal) } : {}),
     }),
   }
 }
 
 /** How the job was decoded; the entropy bound and its rule exist in one mode only. */
-function describe({ decoding: { mode, gamma, rule, blockLength }, latencyBudgetMs }: Job) {
+function describe({ decoding: { mode, gamma, rule, blockLength } }: Job) {
   switch (mode) {
-    case 'sbd': {
-      const budget = latencyBudgetMs === undefined ? {} : { latency_budget_ms: latencyBudgetMs }
-      return { mode, block_length: blockLength, gamma, rule, ...budget }
-    }
+    case 'sbd':
+      return { mode, block_length: blockLength, gamma, rule }
     case 'verified':
       return { mode, block_length: blockLength }
     case 'ntp':
@@ -79,15 +64,6 @@ function describe({ decoding: { mode, gamma, rule, blockLength }, latencyBudgetM
   }
 }
 
-function drawReveal({ block, step, tokens }: Reveal, tokenizer: TextTokenizer) {
-  return {
-    block,
-    step,
-    positions: tokens.map(({ position }) => position),
-    tokens: tokens.map((token) => drawToken(token, tokenizer)),
-  }
-}
-
-function drawToken({ logprobs, ...token }: RevealedToken, tokenizer: TextTokenizer) {
-  return logprobs === undefined ? token : { ...token, ...toRevealLogprobs(tokenizer, logprobs) }
+function drawReveal({ block, step, tokens }: Reveal) {
+  return { block, step, positions: tokens.map(({ position }) => position), tokens }
 }

@@ -15,8 +15,9 @@ export class JobDecoder {
   readonly #decoder: Decoder
   readonly #chunks: number[][]
 
-  constructor(job: Job, maskTokenId: number) {
-    const chunks = chunked(job.tokenIds, PREFILL_ROWS_MAX)
+  /** The first `cachedTokens` of the prompt have their keys and values already; fewer than all have. */
+  constructor(job: Job, maskTokenId: number, cachedTokens = 0) {
+    const chunks = chunked(job.tokenIds.slice(cachedTokens), PREFILL_ROWS_MAX)
     const pending = chunks.pop() ?? []
     this.#chunks = chunks
     this.#decoder = createDecoder(job, {

@@ -1,6 +1,12 @@
 import { Worker } from 'node:worker_threads'
 import { ApiError, type Job, type JobEvent, type Manifest } from '@setblock/shared'
-import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
+import type { KvBlock } from '../scheduler/kv-carry.ts'
+import type {
+  CarriedBlocks,
+  EngineCommand,
+  EngineMessage,
+  EngineThreadOptions,
+} from './protocol.ts'
 
 export type EngineState = 'ready' | 'draining' | 'failed'
 
@@ -12,8 +18,14 @@ export interface EngineClientOptions extends EngineThreadOptions {
 /** Told the reason of every failed forward. */
 export type OnFault = (message: string) => void
 
+/** What a job starts with, and who is given what it adds; that comes before the last event. */
+export interface JobCarry extends CarriedBlocks {
+  readonly onKept: (blocks: readonly KvBlock[]) => void
+}
+
 interface ActiveJob {
   readonly onEvent: (event: JobEvent) => void
+  readonly carry: JobCarry | undefined
   readonly submittedMs: number
 }
 
@@ -93,10 +105,12 @@ export class EngineClient {
    * Hands a job to the engine thread. onEvent gets a start, reveals and exactly one end or error.
    * @throws ApiError overloaded (with Retry-After), worker_draining, worker_unavailable, invalid_request.
    */
-  submit(job: Job, onEvent: (event: JobEvent) => void): void {
+  submit(job: Job, onEvent: (event: JobEvent) => void, carry?: JobCarry): void {
     this.#assertAdmissible(job)
-    this.#active.set(job.id, { onEvent, submittedMs: performance.now() })
-    this.#send({ type: 'submit', job })
+    this.#active.set(job.id, { onEvent, carry, submittedMs: performance.now() })
+    const { blockTokens, prefix } = carry ?? {}
+    const carried = blockTokens && prefix ? { blockTokens, prefix } : undefined
+    this.#send({ type: 'submit', job, carry: carried })
   }
 
   cancel(jobId: string): void {
@@ -147,6 +161,8 @@ export class EngineClient {
       case 'failed':
         this.#onFault(message.message)
         return this.#break(new Error(message.message))
+      case 'kept':
+        return this.#active.get(message.jobId)?.carry?.onKept(message.blocks)
       case 'event':
         return this.#deliver(message.jobId, message.event)
     }

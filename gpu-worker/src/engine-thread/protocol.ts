@@ -1,4 +1,5 @@
 import type { Job, JobEvent, Manifest } from '@setblock/shared'
+import type { KvBlock } from '../scheduler/kv-carry.ts'
 
 /** What the engine thread is started with. Plain data: it crosses the thread boundary. */
 export interface EngineThreadOptions {
@@ -10,9 +11,15 @@ export interface EngineThreadOptions {
   readonly runningMax: number
 }
 
+/** The known keys and values that a job starts with; without it none are handed back either. */
+export interface CarriedBlocks {
+  readonly blockTokens: number
+  readonly prefix: readonly KvBlock[]
+}
+
 /** Main thread -> engine thread. */
 export type EngineCommand =
-  | { readonly type: 'submit'; readonly job: Job }
+  | { readonly type: 'submit'; readonly job: Job; readonly carry?: CarriedBlocks | undefined }
   | { readonly type: 'cancel'; readonly jobId: string }
   | { readonly type: 'stop' }
 
@@ -20,6 +27,8 @@ export type EngineCommand =
 export type EngineMessage =
   | { readonly type: 'ready'; readonly manifest: Manifest }
   | { readonly type: 'event'; readonly jobId: string; readonly event: JobEvent }
+  /** What a job added to its prefix; comes before the job's last event. */
+  | { readonly type: 'kept'; readonly jobId: string; readonly blocks: readonly KvBlock[] }
   /** One forward failed; its jobs were answered. */
   | { readonly type: 'fault'; readonly message: string }
   /** The thread cannot go on. */

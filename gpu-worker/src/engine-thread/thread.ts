@@ -5,9 +5,11 @@
  */
 import { availableParallelism } from 'node:os'
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
+import type { JobEvent } from '@setblock/shared'
 import { chooseThreads } from '../engine/choose-threads.ts'
 import { loadModel } from '../engine/manifest.ts'
 import { createOnnxEngine } from '../engine/onnx-engine.ts'
+import type { KvBlock } from '../scheduler/kv-carry.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
 
@@ -27,8 +29,11 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
   port.on('message', (command: EngineCommand) => {
     switch (command.type) {
       case 'submit': {
-        const { job } = command
-        return scheduler.submit(job, (event) => send({ type: 'event', jobId: job.id, event }))
+        const { job, carry } = command
+        const jobId = job.id
+        const keep = (blocks: readonly KvBlock[]): void => send({ type: 'kept', jobId, blocks })
+        const emit = (event: JobEvent): void => send({ type: 'event', jobId, event })
+        return scheduler.submit(job, emit, carry && { ...carry, keep })
       }
       case 'cancel':
         return scheduler.cancel(command.jobId)

@@ -68,6 +68,18 @@ test('slots are handed out once, and come back empty and wiped', () => {
   pool.checkIntegrity()
 })
 
+test('rows that are read can be appended to another sequence, and are the same there', () => {
+  const pool = new KvPool(options)
+  const [from, to] = [pool.open(), pool.open()]
+  const source = Float32Array.from({ length: 10 * newRowLength }, seededRandom(2))
+  pool.append(from, source, 10)
+  pool.append(to, pool.read(from, 0, 4), 4)
+  pool.append(to, pool.read(from, 4, 6), 6)
+  assert.deepEqual(pool.read(from, 0, 10), source)
+  assert.deepEqual(pool.planes(to, 32), pool.planes(from, 32))
+  assert.throws(() => pool.read(from, 8, 3), InvariantError)
+})
+
 test('the bytes of a pool are those of all its planes', () => {
   assert.equal(kvPoolBytes(options), 2 * 4 * 32 * 6 * 4)
 })

@@ -95,6 +95,26 @@ export class KvPool {
     slot.cachedLength = end
   }
 
+  /** A copy of cached rows in the layout that `append` takes. */
+  read(sequence: SequenceId, start: number, rows: number): Float32Array<SharedArrayBuffer> {
+    const slot = this.#slot(sequence)
+    const { planes, rowLength } = this.#options
+    const end = start + rows
+    assert(
+      end <= slot.cachedLength,
+      `rows ${start}..${end} are not all within the ${slot.cachedLength} cached`,
+    )
+    const bytes = rows * planes * rowLength * Float32Array.BYTES_PER_ELEMENT
+    const copy = new Float32Array(new SharedArrayBuffer(bytes))
+    for (const [index, plane] of slot.planes.entries()) {
+      for (let row = 0; row < rows; row++) {
+        const from = (start + row) * rowLength
+        copy.set(plane.subarray(from, from + rowLength), (row * planes + index) * rowLength)
+      }
+    }
+    return copy
+  }
+
   /** Free and used slots are all slots, and none is both. @throws InvariantError */
   checkIntegrity(): void {
     const { sequencesMax, contextLength } = this.#options

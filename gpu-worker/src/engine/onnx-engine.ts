@@ -168,6 +168,15 @@ export class OnnxEngine implements Engine {
     this.#pool.append(sequence, last.newRows.subarray(start), rows)
   }
 
+  exportRows(sequence: SequenceId, start: number, rows: number): Float32Array<SharedArrayBuffer> {
+    return this.#pool.read(sequence, start, rows)
+  }
+
+  importRows(sequence: SequenceId, data: Float32Array, rows: number): void {
+    this.#last?.open.delete(sequence)
+    this.#pool.append(sequence, data, rows)
+  }
+
   /** Free and used sequences are all sequences. @throws InvariantError */
   checkIntegrity(): void {
     this.#pool.checkIntegrity()

@@ -16,6 +16,7 @@ export class JobAccount {
   readonly #job: Job
   readonly #queueMs: number
   readonly #startedMs: number
+  readonly #cachedTokens: number
   readonly #forwards = { prefill: 0, decode: 0 }
   readonly #rows = { total: 0, wasted: 0 }
   readonly #places: { drafted: number; accepted: number }[]
@@ -24,10 +25,11 @@ export class JobAccount {
   /** Nats above the job's own bound, summed over the decode forwards. */
   #gammaRaised = 0
 
-  constructor(job: Job, times: { queueMs: number; startedMs: number }) {
+  constructor(job: Job, start: { queueMs: number; startedMs: number; cachedTokens: number }) {
     this.#job = job
-    this.#queueMs = times.queueMs
-    this.#startedMs = times.startedMs
+    this.#queueMs = start.queueMs
+    this.#startedMs = start.startedMs
+    this.#cachedTokens = start.cachedTokens
     const places = job.decoding.mode === 'verified' ? job.decoding.blockLength : 0
     this.#places = Array.from({ length: places }, () => ({ drafted: 0, accepted: 0 }))
   }
@@ -60,7 +62,7 @@ export class JobAccount {
     const raised = this.#gammaRaised / this.#forwards.decode
     return {
       promptTokens,
-      cachedTokens: 0,
+      cachedTokens: this.#cachedTokens,
       completionTokens,
       forwardPasses: { ...this.#forwards },
       tokensPerForward: completionTokens / this.#forwards.decode,

@@ -5,6 +5,7 @@ import type { ForwardRows, RowResults } from '../decoding/rows.ts'
 import { rowCount } from '../engine/attention-mask.ts'
 import type { SequenceId } from '../engine/engine.ts'
 import { JobAccount } from './job-account.ts'
+import type { KvCarry } from './kv-carry.ts'
 import { LatencyBudget } from './latency-budget.ts'
 
 export type Emit = (event: JobEvent) => void
@@ -13,13 +14,24 @@ export type Emit = (event: JobEvent) => void
 export interface WaitingJob {
   readonly job: Job
   readonly emit: Emit
+  /** Keys and values that are known already, and where new ones go. */
+  readonly carry?: KvCarry | undefined
   /** Milliseconds of the scheduler's clock. */
   readonly submittedMs: number
 }
 
 export interface Settled {
   readonly commit: number
-  readonly finished: boolean
+  /** The last event, to be sent when the sequence has been given back. */
+  readonly end?: JobEvent
+}
+
+export interface JobStart {
+  readonly sequence: SequenceId
+  readonly maskTokenId: number
+  /** Prompt tokens whose keys and values the sequence holds. */
+  readonly cachedTokens: number
+  readonly nowMs: number
 }
 
 /** A job that holds a sequence: its decoder and the account of what it has cost. */
@@ -28,24 +40,26 @@ export class JobRun {
   readonly job: Job
   readonly submittedMs: number
   readonly emit: Emit
+  readonly carry: KvCarry | undefined
   readonly #decoder: JobDecoder
   readonly #account: JobAccount
   readonly #budget: LatencyBudget | undefined
   #rows = 0
 
-  constructor(waiting: WaitingJob, sequence: SequenceId, maskTokenId: number, nowMs: number) {
+  constructor(waiting: WaitingJob, { sequence, maskTokenId, cachedTokens, nowMs }: JobStart) {
     const { job, submittedMs } = waiting
+    this.carry = waiting.carry
     this.sequence = sequence
     this.job = job
     this.emit = waiting.emit
     this.submittedMs = submittedMs
-    this.#decoder = new JobDecoder(job, maskTokenId)
+    this.#decoder = new JobDecoder(job, maskTokenId, cachedTokens)
     const queueMs = Math.max(0, nowMs - submittedMs)
-    this.#account = new JobAccount(job, { queueMs, startedMs: nowMs })
+    this.#account = new JobAccount(job, { queueMs, startedMs: nowMs, cachedTokens })
     if (job.latencyBudgetMs !== undefined) {
       this.#budget = new LatencyBudget(submittedMs + job.latencyBudgetMs)
     }
-    this.emit({ type: 'start', promptTokens: job.tokenIds.length, cachedTokens: 0, queueMs })
+    this.emit({ type: 'start', promptTokens: job.tokenIds.length, cachedTokens, queueMs })
   }
 
   plan(): ForwardRows {
@@ -60,9 +74,10 @@ export class JobRun {
     const outcome = this.#decoder.settle(results, this.#budget?.forwardsLeft(nowMs))
     this.#account.add({ phase, rows: this.#rows, outcome, nowMs })
     this.#emitReveal(outcome)
-    if (outcome.finish === undefined) return { commit: outcome.commit, finished: false }
-    this.emit({ type: 'end', finishReason: outcome.finish, usage: this.#account.usage(nowMs) })
-    return { commit: outcome.commit, finished: true }
+    const { commit, finish } = outcome
+    if (finish === undefined) return { commit }
+    const usage = this.#account.usage(nowMs)
+    return { commit, end: { type: 'end', finishReason: finish, usage } }
   }
 
   #emitReveal({ reveal }: Outcome): void {

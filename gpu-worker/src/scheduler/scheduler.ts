@@ -3,6 +3,7 @@ import { ApiError, assert, type Job, type JobEvent } from '@setblock/shared'
 import { PREFILL_ROWS_MAX } from '../decoding/job-decoder.ts'
 import type { Engine, SequenceId } from '../engine/engine.ts'
 import { JobRun, type Emit, type WaitingJob } from './job-run.ts'
+import { keepBlocks, restoreBlocks, type KvCarry } from './kv-carry.ts'
 
 /** Forwards in a row that may fail before the engine counts as broken. */
 export const FAILED_STEPS_MAX = 3
@@ -36,8 +37,8 @@ export class Scheduler {
     this.#options = options
   }
 
-  submit(job: Job, emit: Emit): void {
-    this.#waiting.push({ job, emit, submittedMs: this.#options.now() })
+  submit(job: Job, emit: Emit, carry?: KvCarry): void {
+    this.#waiting.push({ job, emit, carry, submittedMs: this.#options.now() })
     this.#wake?.()
   }
 
@@ -103,7 +104,9 @@ export class Scheduler {
       let sequence: SequenceId | undefined
       try {
         sequence = engine.open()
-        this.#running.push(new JobRun(waiting, sequence, maskTokenId, now()))
+        const cachedTokens = restoreBlocks(engine, sequence, waiting.carry)
+        const start = { sequence, maskTokenId, cachedTokens, nowMs: now() }
+        this.#running.push(new JobRun(waiting, start))
       } catch (error) {
         if (sequence !== undefined) engine.close(sequence)
         waiting.emit(toErrorEvent(ApiError.from(error)))
@@ -129,9 +132,11 @@ export class Scheduler {
   }
 
   #settle(run: JobRun, results: Parameters<JobRun['settle']>[0]): void {
-    const { commit, finished } = run.settle(results, this.#options.now())
-    if (finished) this.#release(run)
-    else this.#options.engine.commit(run.sequence, commit)
+    const { commit, end } = run.settle(results, this.#options.now())
+    this.#options.engine.commit(run.sequence, commit)
+    if (end === undefined) return
+    this.#release(run)
+    run.emit(end)
   }
 
   /** Does nothing to a run that has ended already, so a job never gets a second terminal event. */
@@ -142,8 +147,10 @@ export class Scheduler {
   }
 
   #release(run: JobRun): void {
+    const { engine } = this.#options
     this.#running = this.#running.filter((other) => other !== run)
-    this.#options.engine.close(run.sequence)
+    keepBlocks(engine, run.sequence, run.carry)
+    engine.close(run.sequence)
   }
 
   #failAll(error: ApiError): void {

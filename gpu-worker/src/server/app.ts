@@ -5,6 +5,7 @@ import {
   jobSchema,
   limits,
   parseWith,
+  sessionCallSchema,
   sha256Hex,
   verifyJobToken,
   type JobKey,
@@ -12,6 +13,8 @@ import {
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { EngineClient } from '../engine-thread/engine-client.ts'
+import { answerSessionCall } from '../sessions/session-calls.ts'
+import type { WorkerSessions } from '../sessions/worker-sessions.ts'
 import { jobStream } from './job-stream.ts'
 import type { Log } from './log.ts'
 import { assertServable } from './validate-job.ts'
@@ -19,6 +22,7 @@ import { assertServable } from './validate-job.ts'
 export interface ServerDependencies {
   readonly engine: EngineClient
   readonly precision: string
+  readonly sessions: WorkerSessions
   readonly jobSecret: string
   readonly log: Log
   /** Unix time in milliseconds. */
@@ -27,7 +31,7 @@ export interface ServerDependencies {
 
 /** The worker's HTTP routes. Before the first event an error is a JSON envelope, after it an event. */
 export async function createApp(dependencies: ServerDependencies): Promise<Hono> {
-  const { engine, precision, log } = dependencies
+  const { engine, precision, sessions, log } = dependencies
   const { manifest } = engine
   const key = await importJobSecret(dependencies.jobSecret)
   const app = new Hono()
@@ -57,13 +61,14 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
 
   app.post('/v1/jobs', jobBodyLimit(), async (c) => {
     const body = new Uint8Array(await c.req.arrayBuffer())
-    await authorize(c, { key, body, nowMs: dependencies.now() })
+    const tenant = await authorize(c, { key, body, nowMs: dependencies.now() })
     const job = parseWith(jobSchema, parseJson(body))
     assertServable(job, manifest)
     const startedMs = performance.now()
+    const prepared = await sessions.jobs.prepare(job, tenant)
     const stream = jobStream({
       engine,
-      job,
+      prepared,
       signal: c.req.raw.signal,
       onEnd: (event) => {
         const how = event === 'client-gone' ? event : event.type
@@ -81,6 +86,13 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
       'content-type': 'application/x-ndjson',
       'cache-control': 'no-store',
     })
+  })
+
+  app.post('/v1/sessions', jobBodyLimit(), async (c) => {
+    const body = new Uint8Array(await c.req.arrayBuffer())
+    const tenant = await authorize(c, { key, body, nowMs: dependencies.now() })
+    const call = parseWith(sessionCallSchema, parseJson(body))
+    return c.json(await answerSessionCall(sessions.service, tenant, call))
   })
 
   app.notFound((c) =>
@@ -103,16 +115,18 @@ function jobBodyLimit() {
   })
 }
 
+/** @returns the tenant that the edge vouches for */
 async function authorize(
   c: Context,
   request: { key: JobKey; body: Uint8Array<ArrayBuffer>; nowMs: number },
-): Promise<void> {
+): Promise<string> {
   const token = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1]
   if (token === undefined) throw new ApiError('invalid_job_token', 'a job token is required')
   const bodySha256 = await sha256Hex(request.body)
   const verdict = await verifyJobToken(request.key, { token, bodySha256, nowMs: request.nowMs })
   if (!verdict.ok)
     throw new ApiError('invalid_job_token', `the job token is refused: ${verdict.failure}`)
+  return verdict.payload.tenant
 }
 
 function parseJson(body: Uint8Array): unknown {

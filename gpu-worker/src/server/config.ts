@@ -20,6 +20,16 @@ const environmentSchema = z.object({
   /** Spinning threads answer sooner and burn CPU between forwards. */
   SETBLOCK_SPINNING: z.enum(['0', '1']).default('0'),
   SETBLOCK_RUNNING_MAX: z.coerce.number().int().min(1).max(64).default(8),
+  /** Where sessions are kept; without it they live as long as the process. */
+  SETBLOCK_SESSIONS: z.string().min(1).optional(),
+  /** Keys and values kept in memory between turns. */
+  SETBLOCK_SESSION_MEMORY_MB: z.coerce.number().int().min(0).max(1_048_576).default(512),
+  /** Encrypts what is stored: 32 bytes in base64. */
+  SETBLOCK_AT_REST_KEY: z
+    .base64({ error: 'must be 32 bytes in base64' })
+    .transform((text) => new Uint8Array(Buffer.from(text, 'base64')))
+    .refine((key) => key.length === 32, 'must be 32 bytes in base64')
+    .optional(),
   SETBLOCK_QUEUE_MAX: z.coerce.number().int().min(0).max(4096).default(limits.queueLengthMax),
 })
 
@@ -34,6 +44,9 @@ export interface WorkerConfig {
   readonly spinning: boolean
   readonly runningMax: number
   readonly queueLengthMax: number
+  readonly sessionsFolder: string | undefined
+  readonly sessionMemoryBytesMax: number
+  readonly atRestKey: Uint8Array | undefined
 }
 
 /** Reads the environment once. @throws Error naming the first variable at fault, never its value. */
@@ -54,5 +67,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): WorkerConfig {
     spinning: value.SETBLOCK_SPINNING === '1',
     runningMax: value.SETBLOCK_RUNNING_MAX,
     queueLengthMax: value.SETBLOCK_QUEUE_MAX,
+    sessionsFolder: value.SETBLOCK_SESSIONS,
+    sessionMemoryBytesMax: value.SETBLOCK_SESSION_MEMORY_MB * 1024 * 1024,
+    atRestKey: value.SETBLOCK_AT_REST_KEY,
   })
 }

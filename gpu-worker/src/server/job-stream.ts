@@ -1,9 +1,19 @@
-import { encodeEvent, HEARTBEAT_LINE, limits, type Job, type JobEvent } from '@setblock/shared'
+import {
+  ApiError,
+  encodeEvent,
+  HEARTBEAT_LINE,
+  limits,
+  type EndEvent,
+  type ErrorEvent,
+  type JobEvent,
+} from '@setblock/shared'
 import type { EngineClient } from '../engine-thread/engine-client.ts'
+import { CACHE_BLOCK_TOKENS } from '../sessions/block-keys.ts'
+import type { PreparedJob } from '../sessions/session-jobs.ts'
 
 export interface JobStreamOptions {
   readonly engine: EngineClient
-  readonly job: Job
+  readonly prepared: PreparedJob
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal
   readonly onEnd: (event: JobEvent | 'client-gone') => void
@@ -11,12 +21,13 @@ export interface JobStreamOptions {
 
 /**
  * Submits the job and gives its events as NDJSON. A client that leaves, or a reader that cancels, cancels the job
- * before its next forward. What is buffered is bounded by the job: at most one event a token.
+ * before its next forward, unless its session wants the turn finished. A turn is durable before its `end` is sent.
+ * What is buffered is bounded by the job: at most one event a token.
  * @throws ApiError when the engine refuses the job; nothing has been sent then.
  */
 export function jobStream({
   engine,
-  job,
+  prepared,
   signal,
   onEnd,
 }: JobStreamOptions): ReadableStream<Uint8Array> {
@@ -32,15 +43,17 @@ export function jobStream({
     onEnd(how)
   }
   const leave = (): void => {
-    engine.cancel(job.id)
+    if (!prepared.outlivesClient) engine.cancel(prepared.job.id)
     finish('client-gone')
   }
   const deliver = (event: JobEvent): void => {
-    if (!open) return
-    controller.enqueue(encoder.encode(encodeEvent(event)))
-    if (event.type !== 'end' && event.type !== 'error') return
+    if (open) controller.enqueue(encoder.encode(encodeEvent(event)))
+  }
+  const end = async (last: EndEvent | ErrorEvent): Promise<void> => {
+    const event = await settle(prepared, last, open)
+    deliver(event)
+    if (open) controller.close()
     finish(event)
-    controller.close()
   }
   const heartbeat = setInterval(() => {
     controller.enqueue(encoder.encode(HEARTBEAT_LINE))
@@ -52,14 +65,40 @@ export function jobStream({
     cancel: leave,
   })
   try {
-    engine.submit(job, deliver)
+    const onEvent = (event: JobEvent): void => {
+      prepared.observe(event)
+      if (event.type === 'end' || event.type === 'error') void end(event)
+      else deliver(event)
+    }
+    engine.submit(prepared.job, onEvent, {
+      blockTokens: CACHE_BLOCK_TOKENS,
+      prefix: prepared.prefix,
+      onKept: (blocks) => prepared.keep(blocks),
+    })
     // Flushes the headers: whoever waits behind other jobs learns at once that it was admitted.
     controller.enqueue(encoder.encode(HEARTBEAT_LINE))
   } catch (error) {
     clearInterval(heartbeat)
+    void prepared.abandon('failed')
     throw error
   }
   if (signal.aborted) leave()
   else signal.addEventListener('abort', leave, { once: true })
   return stream
+}
+
+/** Ends the job's turn; what could not be made durable is an error, whatever the engine said. */
+async function settle(
+  prepared: PreparedJob,
+  last: EndEvent | ErrorEvent,
+  clientThere: boolean,
+): Promise<EndEvent | ErrorEvent> {
+  try {
+    if (last.type === 'end') return await prepared.finish(last)
+    await prepared.abandon(clientThere ? 'failed' : 'client-gone')
+    return last
+  } catch (error) {
+    const { code, message, retryable } = ApiError.from(error)
+    return { type: 'error', code, message, retryable }
+  }
 }

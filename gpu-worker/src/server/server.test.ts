@@ -11,6 +11,7 @@ import {
   type JobEvent,
 } from '@setblock/shared'
 import { EngineClient } from '../engine-thread/engine-client.ts'
+import { openWorkerSessions } from '../sessions/worker-sessions.ts'
 import { buildTinyModel, type TinyModel } from '../testing/tiny-model.ts'
 import { createApp } from './app.ts'
 
@@ -45,8 +46,15 @@ describe('the worker over HTTP, with the real engine', () => {
       runningMax: 1,
       queueLengthMax: QUEUE_MAX,
     })
+    const sessions = await openWorkerSessions({
+      manifest: engine.manifest,
+      precision: 'int8',
+      memoryBytesMax: 10_000_000,
+      secret: SECRET,
+    })
     const app = await createApp({
       engine,
+      sessions,
       precision: 'int8',
       jobSecret: SECRET,
       log: (event, fields) => void ended.push(`${event} ${fields?.['how']}`),
@@ -141,10 +149,12 @@ describe('the worker over HTTP, with the real engine', () => {
     ],
     ['another model', JSON.stringify(makeJob({ model: 'other' })), 404, 'model_not_found', 'model'],
     [
-      'a session',
-      JSON.stringify(makeJob({ session: { id: 's' } })),
-      400,
-      'unsupported_parameter',
+      'a turn appended to no session',
+      JSON.stringify(
+        makeJob({ session: { id: 's', append: { turnEndIds: [] }, onDisconnect: 'rollback' } }),
+      ),
+      404,
+      'session_not_found',
       'session',
     ],
     [

@@ -1,7 +1,7 @@
 import { ApiError, type Job, type Manifest } from '@setblock/shared'
 
 /** Fields of the contract that this worker does not serve yet. */
-const UNSUPPORTED = ['session', 'grammar'] as const
+const UNSUPPORTED = ['grammar'] as const
 
 /**
  * What the job schema cannot know: whether this model can serve the job.

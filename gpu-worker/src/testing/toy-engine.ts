@@ -83,6 +83,18 @@ export class ToyEngine implements Engine {
     this.#cached.get(sequence)?.push(...(this.#last.get(sequence) ?? []).slice(0, rows))
   }
 
+  /** A toy row holds its token. */
+  exportRows(sequence: SequenceId, start: number, rows: number): Float32Array<SharedArrayBuffer> {
+    const tokens = this.cachedTokens(sequence).slice(start, start + rows)
+    const data = new Float32Array(new SharedArrayBuffer(tokens.length * 4))
+    data.set(tokens)
+    return data
+  }
+
+  importRows(sequence: SequenceId, data: Float32Array, rows: number): void {
+    this.#cached.get(sequence)?.push(...data.subarray(0, rows))
+  }
+
   async dispose(): Promise<void> {}
 
   #results(rows: SequenceRows): RowResults {

@@ -1,0 +1,38 @@
+import type { Engine, SequenceId } from '../engine/engine.ts'
+
+/** Keys and values of one block of positions; never changed, and shared between threads. */
+export type KvBlock = Float32Array<SharedArrayBuffer>
+
+/** What a job brings along of its sequence's keys and values, and where it leaves what it adds. */
+export interface KvCarry {
+  /** Positions of one block. */
+  readonly blockTokens: number
+  /** The sequence's first blocks; fewer tokens than the prompt has. */
+  readonly prefix: readonly KvBlock[]
+  /** Given the whole blocks that the job has added behind the prefix, before its last event. */
+  readonly keep: (blocks: readonly KvBlock[]) => void
+}
+
+/** Caches the known prefix in an empty sequence. @returns its positions */
+export function restoreBlocks(
+  engine: Engine,
+  sequence: SequenceId,
+  carry: KvCarry | undefined,
+): number {
+  for (const block of carry?.prefix ?? []) {
+    engine.importRows(sequence, block, carry!.blockTokens)
+  }
+  return engine.cachedLength(sequence)
+}
+
+/** Hands over the whole blocks that a sequence has cached beyond what it was given. */
+export function keepBlocks(engine: Engine, sequence: SequenceId, carry: KvCarry | undefined): void {
+  if (carry === undefined) return
+  const { blockTokens, prefix } = carry
+  const whole = Math.floor(engine.cachedLength(sequence) / blockTokens)
+  if (whole <= prefix.length) return
+  const added = Array.from({ length: whole - prefix.length }, (_, index) =>
+    engine.exportRows(sequence, (prefix.length + index) * blockTokens, blockTokens),
+  )
+  carry.keep(added)
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { CACHE_BLOCK_TOKENS } from './block-keys.ts'
+import { FolderStore } from './folder-store.ts'
+import type { KvBlock } from '../scheduler/kv-carry.ts'
+import { KvBlocks, type KvBlocksOptions } from './kv-blocks.ts'
+
+const B = CACHE_BLOCK_TOKENS
+const BLOCK_BYTES = 16
+
+let root: string
+before(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'setblock-kv-'))
+})
+after(() => rm(root, { recursive: true, force: true }))
+
+const tokens = (length: number, first = 10): number[] =>
+  Array.from({ length }, (_, index) => first + index)
+
+/** Stands for the keys and values of the block that begins with this token. */
+function block(first: number): KvBlock {
+  const data = new Float32Array(new SharedArrayBuffer(BLOCK_BYTES))
+  return data.fill(first)
+}
+
+const blocksOf = (tokenIds: readonly number[], first = 0): KvBlock[] =>
+  Array.from({ length: Math.floor(tokenIds.length / B) - first }, (_, index) =>
+    block(tokenIds[(first + index) * B]!),
+  )
+
+function create(change: Partial<KvBlocksOptions> = {}): KvBlocks {
+  return new KvBlocks({
+    memoryBytesMax: 100 * BLOCK_BYTES,
+    identity: { graphSha256: 'graph', blockLength: 4 },
+    secret: new Uint8Array(32),
+    ...change,
+  })
+}
+
+async function loaded(kv: KvBlocks, tenant: string, prompt: readonly number[]): Promise<number[]> {
+  const { blocks } = await kv.load(tenant, prompt)
+  return blocks.map((each) => each[0]!)
+}
+
+test('the longest known prefix is found in whole blocks, short of the last prompt token', async () => {
+  const kv = create()
+  const text = tokens(3 * B + 5)
+  kv.keep('tenant', text, { first: 0, blocks: blocksOf(text) })
+  const starts = [10, 10 + B, 10 + 2 * B]
+  assert.deepEqual(await loaded(kv, 'tenant', [...text, 7]), starts)
+  assert.deepEqual(await loaded(kv, 'tenant', text.slice(0, 2 * B + 1)), starts.slice(0, 2))
+  assert.deepEqual(await loaded(kv, 'tenant', text.slice(0, 2 * B)), starts.slice(0, 1))
+  const edited = [...text.slice(0, B + 3), 7, ...text.slice(B + 4)]
+  assert.deepEqual(await loaded(kv, 'tenant', edited), starts.slice(0, 1))
+  assert.deepEqual(await loaded(kv, 'tenant', [7, ...text.slice(1)]), [])
+  assert.deepEqual(await loaded(kv, 'other', text), [])
+})
+
+test('blocks are added behind those that are known', async () => {
+  const kv = create()
+  const text = tokens(4 * B)
+  kv.keep('tenant', text, { first: 0, blocks: blocksOf(text.slice(0, 2 * B)) })
+  kv.keep('tenant', text, { first: 2, blocks: blocksOf(text, 2) })
+  assert.equal((await loaded(kv, 'tenant', [...text, 1])).length, 4)
+})
+
+test('the memory budget holds; the end of the least recently used prefix leaves first', async () => {
+  const kv = create({ memoryBytesMax: 5 * BLOCK_BYTES })
+  const [old, recent, third] = [tokens(3 * B, 10), tokens(2 * B, 500), tokens(B, 900)]
+  for (const text of [old, recent, third]) kv.keep('t', text, { first: 0, blocks: blocksOf(text) })
+  assert.equal(kv.memoryBytes, 5 * BLOCK_BYTES)
+  assert.equal((await loaded(kv, 't', [...old, 1])).length, 2)
+  assert.equal((await loaded(kv, 't', [...recent, 1])).length, 2)
+})
+
+test('blocks outlive the process in a store, with and without encryption', async () => {
+  for (const masterKey of [undefined, new Uint8Array(32).fill(1)]) {
+    const store = new FolderStore(path.join(root, `outlive-${masterKey === undefined}`))
+    const text = tokens(3 * B)
+    const first = create({ store, masterKey })
+    first.keep('t', text, { first: 0, blocks: blocksOf(text) })
+    await first.flush()
+    assert.equal(first.counts.stored, 3)
+    const second = create({ store, masterKey })
+    assert.deepEqual(await loaded(second, 't', [...text, 1]), [10, 10 + B, 10 + 2 * B])
+    assert.deepEqual(second.counts, { ...second.counts, restored: 3, hits: 0, corrupt: 0 })
+    assert.equal((await loaded(second, 't', [...text, 1])).length, 3)
+    assert.equal(second.counts.hits, 3)
+    assert.deepEqual(await loaded(second, 'another tenant', [...text, 1]), [])
+  }
+})
+
+test('a damaged block is counted, cut off and stored again', async () => {
+  const folder = path.join(root, 'damaged')
+  const store = new FolderStore(folder)
+  const text = tokens(B)
+  const writer = create({ store })
+  writer.keep('t', text, { first: 0, blocks: blocksOf(text) })
+  await writer.flush()
+  const [file] = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  )
+  const at = path.join(file!.parentPath, file!.name)
+  const bytes = await readFile(at)
+  bytes[bytes.length - 40]! ^= 1
+  await writeFile(at, bytes)
+  const reader = create({ store })
+  assert.deepEqual(await loaded(reader, 't', [...text, 1]), [])
+  assert.equal(reader.counts.corrupt, 1)
+  reader.keep('t', text, { first: 0, blocks: blocksOf(text) })
+  await reader.flush()
+  assert.equal((await loaded(create({ store }), 't', [...text, 1])).length, 1)
+})
+
+test('blocks of another graph are never taken', async () => {
+  const store = new FolderStore(path.join(root, 'graph'))
+  const text = tokens(B)
+  const old = create({ store })
+  old.keep('t', text, { first: 0, blocks: blocksOf(text) })
+  await old.flush()
+  const upgraded = create({ store, identity: { graphSha256: 'other', blockLength: 4 } })
+  assert.deepEqual(await loaded(upgraded, 't', [...text, 1]), [])
+  assert.equal(upgraded.counts.mismatched, 1)
+})
+
+test('a store that fails costs the block, not the job', async () => {
+  const fails = async (): Promise<never> => {
+    throw new Error('no space left')
+  }
+  const store = { get: fails, putNew: fails, list: fails, remove: fails }
+  const kv = create({ store })
+  const text = tokens(B)
+  assert.deepEqual(await loaded(kv, 't', [...text, 1]), [])
+  kv.keep('t', text, { first: 0, blocks: blocksOf(text) })
+  await kv.flush()
+  assert.equal(kv.counts.dropped, 1)
+  assert.equal((await loaded(kv, 't', [...text, 1])).length, 1)
+})

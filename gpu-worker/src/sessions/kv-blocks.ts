@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto'
+import type { KvBlock } from '../scheduler/kv-carry.ts'
+import { blockKeys, CACHE_BLOCK_TOKENS, tenantSalt } from './block-keys.ts'
+import { MemoryTier } from './memory-tier.ts'
+import type { ObjectStore } from './object-store.ts'
+import { seal, tenantKey, unseal, type Label } from './seal.ts'
+
+/** A known prefix of a token sequence. */
+export interface Prefix {
+  /** Block after block from position 0 on. */
+  readonly blocks: readonly KvBlock[]
+  /** How many of them came from the store. */
+  readonly restored: number
+}
+
+export interface KvBlocksOptions {
+  /** Host memory for blocks, bytes. */
+  readonly memoryBytesMax: number
+  /** Where blocks outlive the process; without it they live in memory alone. */
+  readonly store?: ObjectStore | undefined
+  /** 32 bytes; without it blocks lie in plain. */
+  readonly masterKey?: Uint8Array | undefined
+  /** Everything keys and values depend on beside the tokens: digest of the graph, layout, numbers per block. */
+  readonly identity: { readonly graphSha256: string; readonly blockLength: number }
+  readonly secret: Uint8Array
+}
+
+export interface KvBlocksCounts {
+  hits: number
+  restored: number
+  corrupt: number
+  mismatched: number
+  stored: number
+  /** Blocks not written because the queue was full, or the store failed. */
+  dropped: number
+}
+
+/** Blocks that may wait to be written; beyond it they are only kept in memory. */
+const WRITES_WAITING_MAX = 256
+
+/**
+ * Keys and values of earlier tokens, addressed by what they were computed from: all tokens up to
+ * the block's end, and the tenant. So one store serves every session, every fork and every shared
+ * system prompt of a tenant, and none of another's. Memory first, then the store; what is found
+ * there is verified, and whatever is wrong with it is counted and computed again.
+ */
+export class KvBlocks {
+  readonly counts: KvBlocksCounts = {
+    hits: 0,
+    restored: 0,
+    corrupt: 0,
+    mismatched: 0,
+    stored: 0,
+    dropped: 0,
+  }
+  readonly #options: KvBlocksOptions
+  readonly #memory: MemoryTier<KvBlock>
+  readonly #writes = new Map<string, Promise<void>>()
+
+  constructor(options: KvBlocksOptions) {
+    this.#options = options
+    this.#memory = new MemoryTier(options.memoryBytesMax)
+  }
+
+  get memoryBytes(): number {
+    return this.#memory.bytes
+  }
+
+  /** The longest known prefix of a prompt, short of its last token: whose row yields the first prediction. */
+  async load(tenant: string, promptIds: readonly number[]): Promise<Prefix> {
+    const keys = this.#keys(tenant, promptIds, promptIds.length - 1)
+    const blocks: KvBlock[] = []
+    let restored = 0
+    for (const key of keys) {
+      let block = this.#memory.get(key)
+      if (block !== undefined) this.counts.hits += 1
+      else {
+        block = await this.#read(tenant, key)
+        if (block === undefined) break
+        this.counts.restored += 1
+        restored += 1
+        this.#memory.put(key, block)
+      }
+      blocks.push(block)
+    }
+    this.#memory.touch(keys.slice(0, blocks.length))
+    return { blocks, restored }
+  }
+
+  /**
+   * Keeps the blocks from `first` on of a sequence whose tokens are given. Writing to the store
+   * goes on behind.
+   */
+  keep(
+    tenant: string,
+    tokenIds: readonly number[],
+    { first, blocks }: { first: number; blocks: readonly KvBlock[] },
+  ): void {
+    const keys = this.#keys(tenant, tokenIds, (first + blocks.length) * CACHE_BLOCK_TOKENS)
+    for (const [index, block] of blocks.entries()) {
+      const key = keys[first + index]
+      if (key === undefined || this.#memory.has(key)) continue
+      this.#memory.put(key, block)
+      this.#write(tenant, key, block)
+    }
+    this.#memory.touch(keys)
+  }
+
+  /** Resolves when everything kept so far is in the store, or was given up. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#writes.values())
+  }
+
+  #keys(tenant: string, tokenIds: readonly number[], positions: number): string[] {
+    const blocksMax = Math.floor(positions / CACHE_BLOCK_TOKENS)
+    return blockKeys(tenantSalt(this.#options.secret, tenant), tokenIds, blocksMax)
+  }
+
+  async #read(tenant: string, key: string): Promise<KvBlock | undefined> {
+    const { store } = this.#options
+    if (store === undefined) return undefined
+    const name = this.#name(tenant, key)
+    const sealed = await store.get(name).catch(() => undefined)
+    if (sealed === undefined) return undefined
+    const data = unseal(sealed, this.#label(name), this.#sealingKey(tenant))
+    if (data === 'corrupt' || data === 'mismatch') {
+      this.counts[data === 'corrupt' ? 'corrupt' : 'mismatched'] += 1
+      // Out of the way, so that what is computed in its place can be stored.
+      await store.remove(name).catch(() => undefined)
+      return undefined
+    }
+    const block = new Float32Array(new SharedArrayBuffer(data.byteLength))
+    new Uint8Array(block.buffer).set(data)
+    return block
+  }
+
+  #write(tenant: string, key: string, block: KvBlock): void {
+    const { store } = this.#options
+    if (store === undefined) return
+    if (this.#writes.size >= WRITES_WAITING_MAX) {
+      this.counts.dropped += 1
+      return
+    }
+    const name = this.#name(tenant, key)
+    const data = new Uint8Array(block.buffer)
+    const writing = store
+      .putNew(name, seal(this.#label(name), data, this.#sealingKey(tenant)))
+      .then(
+        () => void (this.counts.stored += 1),
+        () => void (this.counts.dropped += 1),
+      )
+      .finally(() => this.#writes.delete(key))
+    this.#writes.set(key, writing)
+  }
+
+  #name(tenant: string, key: string): string {
+    const folder = createHash('sha256').update(tenant).digest('base64url')
+    return `kv/${folder}/${key.slice(0, 2)}/${key}`
+  }
+
+  #label(name: string): Label {
+    const { graphSha256, blockLength } = this.#options.identity
+    return { kind: 'kv', name, graph: graphSha256, dtype: 'float32', values: blockLength }
+  }
+
+  #sealingKey(tenant: string): Uint8Array | undefined {
+    const { masterKey } = this.#options
+    return masterKey && tenantKey(masterKey, tenant)
+  }
+}

@@ -1,0 +1,227 @@
+import { randomUUID } from 'node:crypto'
+import { ApiError, limits } from '@setblock/shared'
+import type { SessionState, SessionStates } from './session-states.ts'
+
+export interface SessionServiceOptions {
+  readonly states: SessionStates
+  /** Unix time in milliseconds that never jumps while the process lives. */
+  readonly now: () => number
+}
+
+export interface NewSession {
+  /** Made up by us unless given. */
+  readonly id?: string | undefined
+  readonly ttlMs?: number | undefined
+}
+
+export interface ListPage {
+  readonly sessions: readonly SessionState[]
+  /** Id to list after for the next page; undefined on the last one. */
+  readonly next: string | undefined
+}
+
+/** The one writer of a session for the time of a turn. */
+export interface Turn {
+  /** The whole sequence to continue, the prompt of this turn included. */
+  readonly tokenIds: readonly number[]
+  /** Makes the session what it is after the turn; durable once resolved. The turn is over then. */
+  commit(tokenIds: readonly number[]): Promise<SessionState>
+  /** Ends the turn as if it had not been. Does nothing after a commit. */
+  release(): void
+}
+
+export interface TurnRequest {
+  readonly id: string
+  readonly tokenIds: readonly number[]
+  /**
+   * Given if `tokenIds` follow what the session holds, behind these tokens where it does not end in
+   * them already; else `tokenIds` are the whole conversation.
+   */
+  readonly turnEndIds?: readonly number[] | undefined
+  /** The version that the client last saw. */
+  readonly ifVersion?: number | undefined
+}
+
+/** Sessions of all tenants: created, read, forked, deleted, and continued by one writer at a time. */
+export class SessionService {
+  readonly #options: SessionServiceOptions
+  /** Sessions in a turn of this process. Between processes the fence is the store's. */
+  readonly #busy = new Set<string>()
+  readonly #pruning = new Set<Promise<void>>()
+
+  constructor(options: SessionServiceOptions) {
+    this.#options = options
+  }
+
+  /** @throws ApiError `session_exists`, `session_limit_exceeded` */
+  async create(
+    tenant: string,
+    { id = randomUUID(), ttlMs = limits.sessionTtlMs }: NewSession,
+  ): Promise<SessionState> {
+    const before = await this.#options.states.load(tenant, id)
+    if (before !== undefined && this.#lives(before)) {
+      throw new ApiError('session_exists', `id: there is a session ${id} already`, { param: 'id' })
+    }
+    await this.#assertRoom(tenant)
+    const state = this.#fresh(id, before, ttlMs)
+    await this.#options.states.save(tenant, state)
+    return state
+  }
+
+  /** @throws ApiError `session_not_found`, also for what has expired or was deleted. */
+  async get(tenant: string, id: string): Promise<SessionState> {
+    const state = await this.#options.states.load(tenant, id)
+    if (state === undefined || !this.#lives(state)) throw notFound(id)
+    return state
+  }
+
+  /** Living sessions in order of id. */
+  async list(
+    tenant: string,
+    {
+      after = '',
+      count = limits.sessionsPageMax,
+    }: { after?: string | undefined; count?: number | undefined },
+  ): Promise<ListPage> {
+    const all = await this.#options.states.all(tenant)
+    const living = all
+      .filter((state) => this.#lives(state) && state.id > after)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+    const sessions = living.slice(0, count)
+    return { sessions, next: living.length > count ? sessions.at(-1)?.id : undefined }
+  }
+
+  /** @throws ApiError `session_not_found`, `session_busy`, `session_conflict` */
+  async remove(tenant: string, id: string, ifVersion?: number): Promise<void> {
+    await this.#alone(tenant, id, async () => {
+      const state = await this.get(tenant, id)
+      assertVersion(state, ifVersion)
+      await this.#replace(tenant, state, { tokenIds: [], deleted: true })
+    })
+  }
+
+  /** A new session with the same history; its keys and values are shared, not copied. */
+  async fork(tenant: string, id: string, options: NewSession): Promise<SessionState> {
+    const { tokenIds } = await this.get(tenant, id)
+    const created = await this.create(tenant, options)
+    return this.#replace(tenant, created, { tokenIds })
+  }
+
+  /**
+   * Begins a turn; whoever gets it must commit or release it. A session that is named for the first
+   * time is created, unless the turn builds on what it should hold.
+   * @throws ApiError `session_busy`, `session_conflict`, `session_not_found`
+   */
+  async begin(tenant: string, request: TurnRequest): Promise<Turn> {
+    const { id, tokenIds, turnEndIds, ifVersion } = request
+    const release = this.#occupy(tenant, id)
+    try {
+      const before = await this.#options.states.load(tenant, id)
+      const living = before !== undefined && this.#lives(before) ? before : undefined
+      if (living === undefined && (turnEndIds !== undefined || ifVersion !== undefined))
+        throw notFound(id)
+      if (living === undefined) await this.#assertRoom(tenant)
+      else assertVersion(living, ifVersion)
+      const base = living ?? this.#fresh(id, before, limits.sessionTtlMs)
+      const from = living === undefined ? { ...base, version: base.version - 1 } : base
+      return {
+        tokenIds:
+          turnEndIds === undefined ? tokenIds : appended(base.tokenIds, turnEndIds, tokenIds),
+        commit: (after) => this.#replace(tenant, from, { tokenIds: [...after] }).finally(release),
+        release,
+      }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  /** Resolves when the work behind the answers is done. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#pruning)
+  }
+
+  async #replace(
+    tenant: string,
+    state: SessionState,
+    change: Pick<SessionState, 'tokenIds'> & Partial<SessionState>,
+  ): Promise<SessionState> {
+    const { states, now } = this.#options
+    const next = { ...state, ...change, version: state.version + 1, updatedMs: now() }
+    await states.save(tenant, next)
+    this.#prune(tenant, state.id)
+    return next
+  }
+
+  /** Behind the answer: what is left over costs room and nothing else. */
+  #prune(tenant: string, id: string): void {
+    const pruning: Promise<void> = this.#options.states
+      .prune(tenant, id)
+      .catch(() => undefined)
+      .finally(() => this.#pruning.delete(pruning))
+    this.#pruning.add(pruning)
+  }
+
+  #fresh(id: string, before: SessionState | undefined, ttlMs: number): SessionState {
+    const nowMs = this.#options.now()
+    const version = (before?.version ?? 0) + 1
+    return { id, version, createdMs: nowMs, updatedMs: nowMs, ttlMs, deleted: false, tokenIds: [] }
+  }
+
+  #lives({ deleted, updatedMs, ttlMs }: SessionState): boolean {
+    return !deleted && this.#options.now() - updatedMs < ttlMs
+  }
+
+  async #assertRoom(tenant: string): Promise<void> {
+    const { states } = this.#options
+    if ((await states.count(tenant)) < limits.sessionsPerTenantMax) return
+    const living = (await states.all(tenant)).filter((state) => this.#lives(state)).length
+    if (living < limits.sessionsPerTenantMax) return
+    const text = `session: there are ${living} already, the limit is ${limits.sessionsPerTenantMax}`
+    throw new ApiError('session_limit_exceeded', text, { param: 'session' })
+  }
+
+  async #alone(tenant: string, id: string, work: () => Promise<void>): Promise<void> {
+    const release = this.#occupy(tenant, id)
+    try {
+      await work()
+    } finally {
+      release()
+    }
+  }
+
+  #occupy(tenant: string, id: string): () => void {
+    const key = JSON.stringify([tenant, id])
+    if (this.#busy.has(key)) {
+      throw new ApiError('session_busy', `session: ${id} is in a turn already`, {
+        param: 'session',
+      })
+    }
+    this.#busy.add(key)
+    return () => this.#busy.delete(key)
+  }
+}
+
+/** The history, what it lacks of the end of a turn, and the new turn. */
+function appended(
+  history: readonly number[],
+  turnEndIds: readonly number[],
+  tokenIds: readonly number[],
+): number[] {
+  const endsIn = (count: number): boolean =>
+    turnEndIds.slice(0, count).every((id, index) => id === history[history.length - count + index])
+  let present =
+    history.length === 0 ? turnEndIds.length : Math.min(turnEndIds.length, history.length)
+  while (present > 0 && history.length > 0 && !endsIn(present)) present -= 1
+  return [...history, ...turnEndIds.slice(present), ...tokenIds]
+}
+
+function notFound(id: string): ApiError {
+  return new ApiError('session_not_found', `session: there is no ${id}`, { param: 'session' })
+}
+
+function assertVersion(state: SessionState, ifVersion: number | undefined): void {
+  if (ifVersion === undefined || ifVersion === state.version) return
+  const text = `session: ${state.id} is at version ${state.version}, not ${ifVersion}`
+  throw new ApiError('session_conflict', text, { param: 'session' })
+}

@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import { ApiError } from '@setblock/shared'
+import * as z from 'zod'
+import type { ObjectStore } from './object-store.ts'
+import { seal, tenantKey, unseal, type Label } from './seal.ts'
+
+const stateSchema = z.strictObject({
+  id: z.string(),
+  /** Rises by one with every change. */
+  version: z.int().min(1),
+  createdMs: z.number(),
+  updatedMs: z.number(),
+  /** How long the session lives after its last change. */
+  ttlMs: z.number(),
+  /** A deleted session keeps its version, so that no writer can bring it back unawares. */
+  deleted: z.boolean(),
+  tokenIds: z.array(z.int().min(0)),
+})
+
+/** Everything a session is: keys and values are a cache of it. */
+export type SessionState = z.infer<typeof stateSchema>
+
+export interface SessionStatesOptions {
+  readonly store: ObjectStore
+  /** Tokens mean nothing to another tokenizer. */
+  readonly tokenizerSha256: string
+  /** 32 bytes; without it states lie in plain. */
+  readonly masterKey?: Uint8Array | undefined
+}
+
+/** Versions kept behind the newest: a reader may be about to open them. */
+const VERSIONS_KEPT = 2
+const VERSION_DIGITS = 12
+
+/**
+ * The truth of every session: one immutable object for each version, the highest is the state. Two
+ * writers of the same version meet at the store's `putNew`, where one loses; a crash leaves the
+ * version before or the version after, never half of one.
+ */
+export class SessionStates {
+  readonly #options: SessionStatesOptions
+
+  constructor(options: SessionStatesOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The newest state, deleted ones included.
+   * @throws ApiError `session_corrupt` if it cannot be read: an older one would lose a turn.
+   */
+  async load(tenant: string, id: string): Promise<SessionState | undefined> {
+    const newest = (await this.#names(folderOf(tenant, id))).at(-1)
+    return newest === undefined ? undefined : this.#open(tenant, newest)
+  }
+
+  /**
+   * Durable once resolved.
+   * @throws ApiError `session_conflict` if that version exists already.
+   */
+  async save(tenant: string, state: SessionState): Promise<void> {
+    const name = nameOf(folderOf(tenant, state.id), state.version)
+    const data = Buffer.from(JSON.stringify(state))
+    const sealed = seal(this.#label(name), data, this.#key(tenant))
+    if (await this.#options.store.putNew(name, sealed)) return
+    throw new ApiError('session_conflict', `session: ${state.id} was changed elsewhere meanwhile`, {
+      param: 'session',
+    })
+  }
+
+  /** Removes what newer versions have replaced. */
+  async prune(tenant: string, id: string): Promise<void> {
+    const names = await this.#names(folderOf(tenant, id))
+    for (const name of names.slice(0, -VERSIONS_KEPT)) await this.#options.store.remove(name)
+  }
+
+  /** Removes every trace; only for sessions long past their end. */
+  async erase(tenant: string, id: string): Promise<void> {
+    for (const name of await this.#names(folderOf(tenant, id)))
+      await this.#options.store.remove(name)
+  }
+
+  /** Sessions of a tenant that have a state, the deleted and the expired included. */
+  async count(tenant: string): Promise<number> {
+    const names = await this.#names(tenantFolder(tenant))
+    return new Set(names.map(sessionFolder)).size
+  }
+
+  /** The newest state of every session of a tenant, deleted ones included; unreadable ones are left out. */
+  async all(tenant: string): Promise<SessionState[]> {
+    const newest = new Map<string, string>()
+    for (const name of await this.#names(tenantFolder(tenant))) {
+      newest.set(sessionFolder(name), name)
+    }
+    const states = await Promise.all(
+      [...newest.values()].map((name) => this.#open(tenant, name).catch(() => undefined)),
+    )
+    return states.filter((state) => state !== undefined)
+  }
+
+  /** Ascending, so that the newest version of a session comes last. */
+  async #names(folder: string): Promise<string[]> {
+    const objects = await this.#options.store.list(folder)
+    return objects.map(({ name }) => name).sort()
+  }
+
+  async #open(tenant: string, name: string): Promise<SessionState> {
+    const broken = (why: string) =>
+      new ApiError('session_corrupt', 'session: its stored state cannot be read', {
+        param: 'session',
+        cause: new Error(why),
+      })
+    const sealed = await this.#options.store.get(name)
+    if (sealed === undefined) throw broken('the state was pruned while it was read')
+    const data = unseal(sealed, this.#label(name), this.#key(tenant))
+    if (data === 'corrupt' || data === 'mismatch') throw broken(data)
+    return stateSchema.parse(JSON.parse(Buffer.from(data).toString()))
+  }
+
+  #label(name: string): Label {
+    return { kind: 'session', name, tokenizer: this.#options.tokenizerSha256 }
+  }
+
+  #key(tenant: string): Uint8Array | undefined {
+    const { masterKey } = this.#options
+    return masterKey && tenantKey(masterKey, tenant)
+  }
+}
+
+const sessionFolder = (name: string): string => name.slice(0, name.lastIndexOf('/'))
+
+const tenantFolder = (tenant: string): string => `sessions/${digest(tenant)}`
+
+/** Digests, so that no id a client chose ever becomes part of a path. */
+function folderOf(tenant: string, id: string): string {
+  return `${tenantFolder(tenant)}/${digest(id)}`
+}
+
+function nameOf(folder: string, version: number): string {
+  return `${folder}/${String(version).padStart(VERSION_DIGITS, '0')}`
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
+}

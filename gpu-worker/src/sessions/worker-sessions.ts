@@ -1,0 +1,74 @@
+import { hkdfSync } from 'node:crypto'
+import { assert, type Manifest } from '@setblock/shared'
+import { CACHE_BLOCK_TOKENS } from './block-keys.ts'
+import { FolderStore } from './folder-store.ts'
+import { KvBlocks } from './kv-blocks.ts'
+import { MemoryStore } from './memory-store.ts'
+import { SessionJobs } from './session-jobs.ts'
+import { SessionService } from './session-service.ts'
+import { SessionStates } from './session-states.ts'
+
+export interface WorkerSessionsOptions {
+  readonly manifest: Manifest
+  readonly precision: string
+  /** Where sessions outlive the process; without it they live as long as the worker. */
+  readonly folder?: string | undefined
+  /** Host memory for keys and values between turns, bytes. */
+  readonly memoryBytesMax: number
+  /** Encrypts what is stored, 32 bytes. */
+  readonly masterKey?: Uint8Array | undefined
+  /** The deployment's secret; what is derived from it salts the keys of cached blocks. */
+  readonly secret: string
+}
+
+/** The sessions of a worker: what they are, and the jobs that continue them. */
+export interface WorkerSessions {
+  readonly service: SessionService
+  readonly jobs: SessionJobs
+  readonly blocks: KvBlocks
+  /** Resolves when all that was promised to be stored is stored. */
+  flush(): Promise<void>
+}
+
+export async function openWorkerSessions(options: WorkerSessionsOptions): Promise<WorkerSessions> {
+  const { manifest, folder, masterKey, memoryBytesMax } = options
+  const folderStore = folder === undefined ? undefined : new FolderStore(folder)
+  await folderStore?.removePartials()
+  const states = new SessionStates({
+    store: folderStore ?? new MemoryStore(),
+    tokenizerSha256: manifest.tokenizer.sha256,
+    masterKey,
+  })
+  const service = new SessionService({ states, now: steadyNow })
+  const blocks = new KvBlocks({
+    memoryBytesMax,
+    // Without a folder the memory tier is all there is to be had.
+    store: folderStore,
+    masterKey,
+    identity: kvIdentity(options),
+    secret: new Uint8Array(hkdfSync('sha256', options.secret, '', 'setblock-kv-salt-v1', 32)),
+  })
+  const jobs = new SessionJobs({
+    sessions: service,
+    blocks,
+    contextLength: manifest.contextLength,
+  })
+  const flush = async (): Promise<void> => {
+    await jobs.settled()
+    await Promise.all([service.flush(), blocks.flush()])
+  }
+  return { service, jobs, blocks, flush }
+}
+
+function kvIdentity({ manifest, precision }: WorkerSessionsOptions) {
+  const graph = manifest.graphs.find((each) => each.precision === precision)
+  assert(graph !== undefined, `the model has no graph of precision ${precision}`)
+  const { layers, keyValueHeads, headSize } = manifest.architecture
+  const blockLength = CACHE_BLOCK_TOKENS * 2 * layers * keyValueHeads * headSize
+  return { graphSha256: graph.sha256, blockLength }
+}
+
+/** Unix time that goes on evenly, whatever happens to the system's clock: no session expires in a jump. */
+function steadyNow(): number {
+  return performance.timeOrigin + performance.now()
+}
