@@ -1,0 +1,63 @@
+import { ALL_FORMATS } from './peers/candidates.ts'
+import type { ShapeOptions } from './shapes.ts'
+
+/** How much of everything a run measures. */
+export interface Plan {
+  readonly prompts: number
+  readonly rounds: number
+  readonly identicalPrompts: number
+  readonly httpPrompts: number
+  readonly trialPrompts: number
+  readonly peerFormats: readonly string[]
+  readonly peerThreads: readonly number[]
+  readonly streams: readonly number[]
+  readonly streamPrompts: number
+  readonly streamRounds: number
+  /** Long texts decoded side by side to see the gaps between their tokens. */
+  readonly storyStreams: number
+  readonly rowCounts: readonly number[]
+  readonly rowRounds: number
+  readonly shapes: readonly Omit<ShapeOptions, 'acceptance'>[]
+}
+
+const EIGHT_BITS = { onnx: ['q8', 'int8'], gguf: ['q8_0'] } as const
+const EIGHT_AND_FOUR_BITS = { onnx: ['q8', 'int8', 'q4'], gguf: ['q8_0', 'q4_0'] } as const
+
+export const FULL: Plan = {
+  prompts: 90,
+  rounds: 3,
+  identicalPrompts: 500,
+  httpPrompts: 45,
+  trialPrompts: 18,
+  peerFormats: [...ALL_FORMATS.onnx, ...ALL_FORMATS.gguf],
+  peerThreads: [1, 2],
+  streams: [1, 4, 8],
+  streamPrompts: 90,
+  streamRounds: 3,
+  storyStreams: 32,
+  rowCounts: [1, 2, 4, 8, 16, 24, 32, 48, 64],
+  rowRounds: 20,
+  shapes: [
+    { shape: 'nano-4k', contexts: [128, 1024, 4096], tokens: 48, rounds: 5, formats: EIGHT_BITS },
+    { shape: '25M', contexts: [128], tokens: 48, rounds: 5, formats: EIGHT_AND_FOUR_BITS },
+    { shape: '100M', contexts: [128], tokens: 32, rounds: 5, formats: EIGHT_AND_FOUR_BITS },
+    { shape: '500M', contexts: [128], tokens: 16, rounds: 3, formats: EIGHT_AND_FOUR_BITS },
+  ],
+}
+
+export const QUICK: Plan = {
+  prompts: 18,
+  rounds: 1,
+  identicalPrompts: 90,
+  httpPrompts: 9,
+  trialPrompts: 5,
+  peerFormats: ['int8', 'q8_0'],
+  peerThreads: [1],
+  streams: [1, 8],
+  streamPrompts: 36,
+  streamRounds: 1,
+  storyStreams: 8,
+  rowCounts: [1, 16, 32],
+  rowRounds: 10,
+  shapes: [{ shape: '25M', contexts: [128], tokens: 24, rounds: 2, formats: EIGHT_BITS }],
+}

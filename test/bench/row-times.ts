@@ -1,0 +1,75 @@
+import { availableParallelism } from 'node:os'
+import { chooseThreads } from '../../gpu-worker/src/engine/choose-threads.ts'
+import type { SequenceRows } from '../../gpu-worker/src/engine/engine.ts'
+import { loadModel } from '../../gpu-worker/src/engine/manifest.ts'
+import { createOnnxEngine } from '../../gpu-worker/src/engine/onnx-engine.ts'
+import type { RowTimes } from './cost-model.ts'
+import { median } from './statistics.ts'
+
+/** Timed forwards of one row count in a turn, after one untimed: decoding repeats a shape, too. */
+const BURST = 4
+
+/** Prompt rows of one forward while the cache is filled. */
+const CHUNK_ROWS = 256
+
+export interface RowTimesOptions {
+  /** Positions cached before the rows, per context. */
+  readonly cached: readonly number[]
+  readonly rowCounts: readonly number[]
+  readonly rounds: number
+}
+
+/**
+ * t(rows) of the engine alone, in this process and with the threads that the worker would take: causal rows, all of
+ * them read, ids only. Contexts and row counts take turns within a round; medians over rounds.
+ */
+export async function measureRowTimes(
+  modelFolder: string,
+  { cached, rowCounts, rounds }: RowTimesOptions,
+): Promise<Map<number, RowTimes>> {
+  const model = await loadModel(modelFolder, 'int8')
+  const threads = chooseThreads({
+    graphBytes: model.graph.byteLength,
+    cores: availableParallelism(),
+  })
+  const options = { threads, spinning: false, sequencesMax: cached.length }
+  const engine = await createOnnxEngine(model, options)
+  const { vocabularySize } = model.manifest.architecture
+  const rowsOf = (sequence: number, count: number): SequenceRows => {
+    const tail = Array.from({ length: count }, (_, i) => (i * 37 + 11) % vocabularySize)
+    return { sequence, tail, groups: [], readTail: count, entropies: false, top: 'none' }
+  }
+  const sequences = new Map<number, number>()
+  for (const positions of cached) {
+    const sequence = engine.open()
+    sequences.set(positions, sequence)
+    while (engine.cachedLength(sequence) < positions) {
+      const rows = Math.min(CHUNK_ROWS, positions - engine.cachedLength(sequence))
+      await engine.forward([{ ...rowsOf(sequence, rows), readTail: 0 }])
+      engine.commit(sequence, rows)
+    }
+  }
+  const samples = new Map(
+    cached.map((c) => [c, new Map(rowCounts.map((r) => [r, [] as number[]]))]),
+  )
+  for (let round = -1; round < rounds; round++) {
+    for (const [positions, sequence] of sequences) {
+      for (const count of rowCounts) {
+        const rows = rowsOf(sequence, count)
+        for (let i = 0; i <= BURST; i++) {
+          const startMs = performance.now()
+          await engine.forward([rows])
+          const ms = performance.now() - startMs
+          if (round >= 0 && i > 0) samples.get(positions)?.get(count)?.push(ms)
+        }
+      }
+    }
+  }
+  await engine.dispose()
+  return new Map(
+    [...samples].map(([positions, byRows]) => [
+      positions,
+      new Map([...byRows].map(([rows, times]) => [rows, median(times)])),
+    ]),
+  )
+}
