@@ -16,6 +16,15 @@ export type EdgeLimits = { readonly [Name in keyof Limits]: number } & {
   readonly requestIdCharactersMax: number
   /** Bytes of a worker's error answer that are read. */
   readonly errorBodyBytesMax: number
+  /** Answers to one request (`n`), each a job of its own. */
+  readonly choicesMax: number
+  /** `logprobs` of the completions API; OpenAI's own bound. */
+  readonly completionLogprobsMax: number
+  /** Objects and lists inside each other in a request's JSON. */
+  readonly jsonDepthMax: number
+  /** Objects inside each other in a JSON Schema, and all of its subschemas. */
+  readonly jsonSchemaDepthMax: number
+  readonly jsonSchemaNodesMax: number
 }
 
 export const edgeLimits: EdgeLimits = Object.freeze({
@@ -26,12 +35,22 @@ export const edgeLimits: EdgeLimits = Object.freeze({
   apiKeyCharactersMax: 256,
   requestIdCharactersMax: 128,
   errorBodyBytesMax: 16 * 1024,
+  choicesMax: 8,
+  completionLogprobsMax: 5,
+  jsonDepthMax: 64,
+  jsonSchemaDepthMax: 16,
+  jsonSchemaNodesMax: 1_024,
 })
 
 assert(
   edgeLimits.headersGraceMs <= edgeLimits.heartbeatMs,
   `headersGraceMs (${edgeLimits.headersGraceMs}) must not exceed heartbeatMs ` +
     `(${edgeLimits.heartbeatMs}): no client may wait longer than that for a first byte`,
+)
+assert(
+  edgeLimits.choicesMax <= edgeLimits.queueLengthMax,
+  `choicesMax (${edgeLimits.choicesMax}) must not exceed queueLengthMax ` +
+    `(${edgeLimits.queueLengthMax}): no worker could take such a request`,
 )
 assert(
   edgeLimits.workerAnswerMs <= edgeLimits.jobTokenLifetimeMs,

@@ -89,7 +89,7 @@ export class ApiError extends Error {
   constructor(code: ErrorCode, message: string, options: ApiErrorOptions = {}) {
     super(message.slice(0, limits.errorMessageCharactersMax), { cause: options.cause })
     this.code = code
-    this.param = options.param
+    this.param = options.param?.slice(0, limits.errorParamCharactersMax)
     const retryAfter =
       options.retryAfterSeconds ?? (code === 'overloaded' ? limits.retryAfterSeconds : undefined)
     this.retryAfterSeconds =

@@ -40,6 +40,8 @@ export const limits = Object.freeze({
   sessionIdCharactersMax: 128,
   tenantCharactersMax: 64,
   errorMessageCharactersMax: 1024,
+  /** A field's path may be as long as a client's key for it. */
+  errorParamCharactersMax: 256,
 
   /** Bytes of one NDJSON event line, its newline not counted. */
   eventLineBytesMax: 128 * 1024,
@@ -96,6 +98,7 @@ export function assertLimits(l: Limits): void {
   atMost(l, 'promptTokensMax', 'jobBodyBytesMax', DIGITS_PER_TOKEN)
   atMost(l, 'revealPositionsMax', 'eventLineBytesMax', REVEAL_BYTES_PER_POSITION)
   atMost(l, 'errorMessageCharactersMax', 'eventLineBytesMax', 6)
+  atMost(l, 'errorParamCharactersMax', 'errorMessageCharactersMax')
 
   // A bound no block can reach must be sayable: "reveal everything at once".
   const entropyMax = l.blockLengthMax * Math.log(VOCABULARY_MAX)

@@ -73,7 +73,12 @@ const refusals: [name: string, body: unknown, status: number, error: Envelope][]
     invalid('block_length: Too small: expected number to be >=2', 'block_length'),
   ],
   ['an unknown parameter', chat({ beams: 4 }), 400, unsupported('beams')],
-  ['a known parameter that is not offered', chat({ n: 2 }), 400, unsupported('n')],
+  [
+    'a known parameter that is not offered',
+    chat({ logit_bias: { 5: 1 } }),
+    400,
+    unsupported('logit_bias'),
+  ],
   [
     'a prompt longer than the context',
     chat({ messages: [{ role: 'user', content: 'cat '.repeat(700) }] }),

@@ -5,7 +5,13 @@ import { MODEL, stackUnderTest } from './stack-under-test.ts'
 interface NativeEvent {
   readonly type: string
   readonly delta?: string
-  readonly tokens?: readonly { readonly position: number; readonly text: string }[]
+  readonly tokens?: readonly {
+    readonly position: number
+    readonly text: string
+    readonly entropy: number
+    readonly logprob?: number
+  }[]
+  readonly usage?: { readonly effective_gamma: number | null; readonly drafts?: object }
 }
 
 /** Reads an SSE body as its JSON events; frames are separated by blank lines, comments start with a colon. */
@@ -29,6 +35,7 @@ describe('the native API', { timeout: 120_000 }, () => {
         messages,
         stream: true,
         reveals: true,
+        logprobs: 0,
         ...fields,
       })
       assert.equal(response.status, 200)
@@ -37,8 +44,9 @@ describe('the native API', { timeout: 120_000 }, () => {
       assert.equal(events.filter(({ type }) => type === 'end' || type === 'error').length, 1)
       assert.equal(events.at(-1)?.type, 'end')
       const tokens = new Map<number, string>()
-      for (const { position, text } of events.flatMap((event) => event.tokens ?? [])) {
+      for (const { position, text, ...token } of events.flatMap((event) => event.tokens ?? [])) {
         assert.ok(!tokens.has(position), `position ${position} twice`)
+        assert.ok(token.entropy >= 0 && (token.logprob ?? 1) <= 0, JSON.stringify(token))
         tokens.set(position, text)
       }
       const spelled = [...tokens].sort(([a], [b]) => a - b).map(([, text]) => text)
@@ -46,6 +54,19 @@ describe('the native API', { timeout: 120_000 }, () => {
       assert.ok(spelled.join('').startsWith(text))
       assert.equal((JSON.parse(text) as { city: string }).city, 'Rome')
     }
+  })
+
+  test('usage tells the bound in force, and what became of drafts', async () => {
+    const usageOf = async (fields: object) => {
+      const body = { model: MODEL, messages, stream: true, max_tokens: 24, ...fields }
+      return (await readEvents(await under.post('/v1/generate', body))).at(-1)?.usage
+    }
+    assert.equal((await usageOf({ gamma: 'low' }))?.effective_gamma, 0.1)
+    const hurried = await usageOf({ gamma: 0, latency_budget_ms: 1 })
+    assert.ok((hurried?.effective_gamma ?? 0) > 0, JSON.stringify(hurried))
+    const verified = await usageOf({ mode: 'verified' })
+    assert.equal(verified?.effective_gamma, null)
+    assert.ok(verified.drafts)
   })
 
   test('reveals are sent only when asked for', async () => {

@@ -1,26 +1,69 @@
 import type { FinishReason, Job } from '@setblock/shared'
-import type { TextEvent, TextUsage } from '../text/text-events.ts'
-import type { TextReducer } from '../text/text-reducer.ts'
 import { follow } from '../stream/abortable.ts'
+import type { TextEvent, TextToken, TextUsage } from '../text/text-events.ts'
+import type { TextReducer } from '../text/text-reducer.ts'
 import type { WorkerClient } from '../workers/worker-client.ts'
+import { interleave } from './interleave.ts'
+import { sumUsage } from './usage.ts'
 
-/** One job on its way through a worker. */
+/** An event of one of the choices; `done` comes last, once, when all have ended. */
+export type AnswerEvent =
+  | { type: 'choice'; index: number; event: TextEvent }
+  | { type: 'done'; usage: TextUsage }
+
+/** The jobs of one request on their way through the workers. */
 export interface Generation {
-  /** Settles with the worker's verdict: accepted, or refused with an ApiError. */
+  /** Settles with the workers' verdict: all accepted, or one refused, with its ApiError. */
   readonly accepted: Promise<unknown>
   /** The text as it comes; to be read once. Rejects with an ApiError or the signal's reason. */
-  readonly events: AsyncIterable<TextEvent>
+  readonly events: AsyncIterable<AnswerEvent>
 }
 
-export function startGeneration(options: {
+export interface GenerationOptions {
+  workers: WorkerClient
+  /** One for each choice, in the order of their indices. */
+  jobs: readonly Job[]
+  tenant: string
+  createReducer: (job: Job) => TextReducer
+  /** The request's: when it aborts, so do the jobs. */
+  signal: AbortSignal
+}
+
+/** Opens a job for each choice. They live and die together: one that fails ends them all. */
+export function startGeneration(options: GenerationOptions): Generation {
+  const { workers, jobs, tenant, createReducer, signal } = options
+  const together = new AbortController()
+  follow(signal, together)
+  const choices = jobs.map((job) =>
+    startJob({ workers, job, tenant, reducer: createReducer(job), signal: together.signal }),
+  )
+  const accepted = Promise.all(choices.map((choice) => choice.accepted))
+  accepted.catch((error: unknown) => together.abort(error))
+
+  async function* read(): AsyncGenerator<AnswerEvent> {
+    const usages: TextUsage[] = []
+    try {
+      for await (const { index, item } of interleave(choices.map(({ events }) => events))) {
+        if (item.type === 'end') usages[index] = item.usage
+        yield { type: 'choice', index, event: item }
+      }
+      yield { type: 'done', usage: sumUsage(usages) }
+    } finally {
+      together.abort()
+    }
+  }
+  return { accepted, events: read() }
+}
+
+interface JobOptions {
   workers: WorkerClient
   job: Job
   tenant: string
   reducer: TextReducer
-  /** The request's: when it aborts, so does the job. */
   signal: AbortSignal
-}): Generation {
-  const { workers, job, tenant, reducer, signal } = options
+}
+
+function startJob({ workers, job, tenant, reducer, signal }: JobOptions) {
   const upstream = new AbortController()
   follow(signal, upstream)
   const accepted = workers.open(job, { tenant, signal: upstream.signal })
@@ -42,31 +85,51 @@ export function startGeneration(options: {
   return { accepted, events: read() }
 }
 
-/** A whole answer, for clients that want no stream. */
-export interface Answer {
+/** A whole choice, for clients that want no stream. */
+export interface Choice {
   text: string
   finishReason: FinishReason
-  usage: TextUsage
   /** In the order they came; empty unless reveals were asked for. */
   reveals: Extract<TextEvent, { type: 'reveal' }>[]
+  /** Empty unless log probabilities were asked for. */
+  tokens: TextToken[]
 }
 
-export async function collectAnswer(events: AsyncIterable<TextEvent>): Promise<Answer> {
-  const reveals: Answer['reveals'] = []
-  let text = ''
+export interface Answer {
+  choices: Choice[]
+  usage: TextUsage
+}
+
+/** Reads a generation to its end. */
+export async function collectAnswer(
+  events: AsyncIterable<AnswerEvent>,
+  choiceCount: number,
+): Promise<Answer> {
+  const choices = Array.from({ length: choiceCount }, createChoice)
   for await (const event of events) {
-    switch (event.type) {
-      case 'start':
-        break
-      case 'reveal':
-        reveals.push(event)
-        break
-      case 'text':
-        text += event.delta
-        break
-      case 'end':
-        return { text, reveals, finishReason: event.finishReason, usage: event.usage }
-    }
+    if (event.type === 'done') return { choices, usage: event.usage }
+    addToChoice(choices[event.index]!, event.event)
   }
   throw new Error('a generation without an end')
+}
+
+function createChoice(): Choice {
+  return { text: '', finishReason: 'length', reveals: [], tokens: [] }
+}
+
+function addToChoice(choice: Choice, event: TextEvent): void {
+  switch (event.type) {
+    case 'start':
+      break
+    case 'reveal':
+      choice.reveals.push(event)
+      break
+    case 'text':
+      choice.text += event.delta
+      choice.tokens.push(...(event.tokens ?? []))
+      break
+    case 'end':
+      choice.finishReason = event.finishReason
+      break
+  }
 }

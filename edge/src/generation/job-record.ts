@@ -1,26 +1,39 @@
 import type { Job } from '@setblock/shared'
 import type { LogRecord } from '../deps.ts'
-import type { TextEvent } from '../text/text-events.ts'
+import type { AnswerEvent } from './generation.ts'
 
-/** What the log says of a job: its dials and sizes, none of its content. */
-export function describeJob({ id, model, decoding, tokenIds, maxTokens }: Job): LogRecord {
+/** What the log says of a request's jobs: their dials and sizes, none of their content. */
+export function describeJobs(jobs: readonly Job[]): LogRecord {
+  const { id, model, decoding, tokenIds, maxTokens, latencyBudgetMs } = jobs[0]!
   const { mode, blockLength } = decoding
   const gamma = mode === 'sbd' ? decoding.gamma : null
-  return { job: id, model, mode, gamma, blockLength, promptTokens: tokenIds.length, maxTokens }
+  return {
+    job: id,
+    choices: jobs.length,
+    model,
+    mode,
+    gamma,
+    blockLength,
+    promptTokens: tokenIds.length,
+    maxTokens,
+    ...(latencyBudgetMs === undefined ? {} : { latencyBudgetMs }),
+  }
 }
 
 /** Passes events on and notes in the log record when text first came and what it all cost. */
 export async function* observe(
-  events: AsyncIterable<TextEvent>,
+  events: AsyncIterable<AnswerEvent>,
   record: LogRecord,
   clock: () => number,
-): AsyncGenerator<TextEvent> {
+): AsyncGenerator<AnswerEvent> {
   for await (const event of events) {
-    if (event.type === 'text') record['ttftMs'] ??= clock() - Number(record['at'])
-    if (event.type === 'end') {
+    if (event.type === 'done') {
       const { completionTokens, cachedTokens, forwardPasses, tokensPerForward } = event.usage
-      record['finishReason'] = event.finishReason
       Object.assign(record, { completionTokens, cachedTokens, forwardPasses, tokensPerForward })
+    } else if (event.event.type === 'text') {
+      record['ttftMs'] ??= clock() - Number(record['at'])
+    } else if (event.event.type === 'end') {
+      record['finishReason'] = event.event.finishReason
     }
     yield event
   }

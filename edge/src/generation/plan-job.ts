@@ -2,24 +2,40 @@ import { ApiError, assertNever } from '@setblock/shared'
 import type { Decoding, Job } from '@setblock/shared'
 import type { EdgeLimits } from '../limits.ts'
 import type { EdgeModel } from '../models/model-source.ts'
+import { refuseField } from '../requests/generation-request.ts'
 import type { GenerationRequest, Prompt } from '../requests/generation-request.ts'
 
 export interface PlanOptions {
   request: GenerationRequest
   model: EdgeModel
   limits: EdgeLimits
-  /** The job's own id. */
+  /** The answer's own id. */
   id: string
   /** Used when the request brings no seed. */
   seed: number
 }
 
-/** Makes the job for a request: prompt encoded, defaults filled in from the model's manifest. */
-export function planJob({ request, model, limits, id, seed }: PlanOptions): Job {
+/**
+ * Makes the jobs for a request, one for each choice: prompt encoded, defaults filled in from the
+ * model's manifest. The first choice is what the request would give alone.
+ */
+export function planJobs(options: PlanOptions): Job[] {
+  const job = planJob(options)
+  const { choices } = options.request
+  if (choices === 1) return [job]
+  return Array.from({ length: choices }, (_, index) => ({
+    ...job,
+    id: `${job.id}-${index}`,
+    sampling: { ...job.sampling, seed: (job.sampling.seed + index) % (options.limits.seedMax + 1) },
+  }))
+}
+
+function planJob({ request, model, limits, id, seed }: PlanOptions): Job {
   const { manifest } = model
   const tokenIds = encodePrompt(request.prompt, model, limits)
-  const { sampling } = request
-  return {
+  const { sampling, logprobs, jsonSchema } = request
+  const { latencyBudgetMs } = request.decoding
+  const job: Job = {
     id,
     model: manifest.id,
     tokenIds,
@@ -38,6 +54,11 @@ export function planJob({ request, model, limits, id, seed }: PlanOptions): Job 
     stopTokenIds: manifest.eosTokenIds,
     deadlineMs: limits.deadlineMsMax,
   }
+  if (latencyBudgetMs !== undefined) job.latencyBudgetMs = latencyBudgetMs
+  if (request.reveals) job.entropies = true
+  if (logprobs !== undefined) job.logprobs = logprobs
+  if (jsonSchema !== undefined) job.grammar = { jsonSchema }
+  return job
 }
 
 /** Token ids of a prompt that leaves room for at least one more token. */
@@ -122,19 +143,21 @@ function planMaxTokens(
 
 function planDecoding({ decoding }: GenerationRequest, { manifest }: EdgeModel): Decoding {
   const { defaults, maxBlockLength } = manifest
-  const { gamma, rule, blockLength } = decoding
-  const wantsSbd = gamma !== undefined || rule !== undefined
+  const { gamma, rule, blockLength, latencyBudgetMs } = decoding
+  const sbdOnly = { gamma, rule, latency_budget_ms: latencyBudgetMs }
+  const wantsSbd = Object.values(sbdOnly).some((value) => value !== undefined)
   const mode = decoding.mode ?? (wantsSbd ? 'sbd' : defaults.mode)
-  const refuse = (param: string, why: string) =>
-    new ApiError('invalid_request', `${param}: ${why}`, { param })
 
-  if (mode !== 'sbd' && gamma !== undefined) throw refuse('gamma', `has no meaning in mode ${mode}`)
-  if (mode !== 'sbd' && rule !== undefined) throw refuse('rule', `has no meaning in mode ${mode}`)
+  for (const [field, value] of Object.entries(sbdOnly)) {
+    if (mode !== 'sbd' && value !== undefined) {
+      throw refuseField(field, `has no meaning in mode ${mode}`)
+    }
+  }
   if (mode === 'ntp' && blockLength !== undefined) {
-    throw refuse('block_length', 'has no meaning in mode ntp')
+    throw refuseField('block_length', 'has no meaning in mode ntp')
   }
   if (blockLength !== undefined && blockLength > maxBlockLength) {
-    throw refuse('block_length', `this model's blocks have at most ${maxBlockLength} tokens`)
+    throw refuseField('block_length', `this model's blocks have at most ${maxBlockLength} tokens`)
   }
   return {
     mode,

@@ -33,6 +33,8 @@ export function errorResponse(c: Context<EdgeBindings>, error: unknown): Respons
   })
   if (apiError.retryAfterSeconds !== undefined) {
     headers.set('retry-after', String(apiError.retryAfterSeconds))
+    // OpenAI's clients read this one first.
+    headers.set('retry-after-ms', String(apiError.retryAfterSeconds * 1000))
   }
   if (apiError.status === 401) headers.set('www-authenticate', 'Bearer')
   for (const [name, value] of headers) c.header(name, value)

@@ -1,21 +1,46 @@
 import { ApiError } from '@setblock/shared'
 
+export interface JsonBodyLimits {
+  bytesMax: number
+  /** Objects and lists inside each other. */
+  depthMax: number
+}
+
 /**
- * Reads a request's JSON body, at most `bytesMax` of it.
- * Throws unsupported_media_type, request_too_large, invalid_json, or aborted when the client left.
+ * Reads a request's JSON body. Throws unsupported_media_type, request_too_large, invalid_json (also
+ * when it is nested too deep), or aborted when the client left.
  */
-export async function readJsonBody(request: Request, bytesMax: number): Promise<unknown> {
+export async function readJsonBody(request: Request, limits: JsonBodyLimits): Promise<unknown> {
   const mediaType = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
   if (mediaType !== 'application/json') {
     throw new ApiError('unsupported_media_type', 'send the body as content-type application/json')
   }
-  const bytes = await readBytes(request, bytesMax)
+  const body = parseJson(await readBytes(request, limits.bytesMax))
+  if (isDeeperThan(body, limits.depthMax)) {
+    throw new ApiError('invalid_json', `the body is nested deeper than ${limits.depthMax}`)
+  }
+  return body
+}
+
+function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch {
     // The parser's message quotes the body, so it is no cause to keep.
     throw new ApiError('invalid_json', 'the body is not valid JSON in UTF-8')
   }
+}
+
+/** Level by level: whatever walks the body later may do so by recursion. */
+function isDeeperThan(value: unknown, depthMax: number): boolean {
+  let level: unknown[] = [value]
+  for (let depth = 0; depth <= depthMax; depth++) {
+    level = level.flatMap((item) =>
+      typeof item === 'object' && item !== null ? Object.values(item) : [],
+    )
+    if (level.length === 0) return false
+  }
+  return true
 }
 
 async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
-import type { EdgeBindings, EdgeDeps } from '../deps.ts'
+import type { EdgeBindings, EdgeDeps, LogRecord } from '../deps.ts'
 import { waitUntil } from './wait-until.ts'
 
 /** Gives every request an id and one line in the log; streams write theirs when they end. */
@@ -9,14 +9,15 @@ export function requestLog(deps: EdgeDeps): MiddlewareHandler<EdgeBindings> {
     const requestId = readRequestId(c.req, limits.requestIdCharactersMax) ?? `req-${random.id()}`
     const at = clock()
     const { method, path } = c.req
-    const clientRetries = readRetryCount(c.req.header('x-stainless-retry-count'))
     const record = { event: 'request', at, requestId, method, path: path.slice(0, 200) }
-    c.set('record', clientRetries === undefined ? record : { ...record, clientRetries })
+    c.set('record', { ...record, ...readClientFacts(c.req) })
     c.set('recordTaken', false)
 
     async function handle(): Promise<void> {
       await next()
       c.header('x-request-id', requestId)
+      // Of a stream, the time until its headers.
+      c.header('openai-processing-ms', String(Math.max(0, Math.round(clock() - at))))
       Object.assign(c.var.record, { status: c.res.status })
       if (!c.var.recordTaken) log({ ...c.var.record, durationMs: clock() - at })
     }
@@ -27,9 +28,17 @@ export function requestLog(deps: EdgeDeps): MiddlewareHandler<EdgeBindings> {
   }
 }
 
-/** How often an OpenAI client has tried this request before. */
-function readRetryCount(header: string | undefined): number | undefined {
-  return header !== undefined && /^\d{1,3}$/.test(header) ? Number(header) : undefined
+/** What OpenAI clients tell of themselves: earlier tries of this request, seconds they will wait. */
+function readClientFacts(request: { header(name: string): string | undefined }): LogRecord {
+  const facts = {
+    clientRetries: readCount(request.header('x-stainless-retry-count')),
+    clientTimeoutSeconds: readCount(request.header('x-stainless-timeout')),
+  }
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
+}
+
+function readCount(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) : undefined
 }
 
 /** The caller's own id, as long as it is harmless in a header and a log line. */

@@ -164,13 +164,27 @@ const CASES: BadCase[] = [
     message: /has 50000 characters/,
   },
 
-  unsupported('n', 2),
-  unsupported('logprobs', true),
-  unsupported('top_logprobs', 3),
+  invalid('n', 0, />=1/),
+  invalid('n', 9, /<=8/),
+  invalid('logprobs', 3, /expected boolean/),
+  invalid('top_logprobs', 3, /^top_logprobs: needs logprobs to be true$/),
+  invalid('top_logprobs', 21, /<=20/),
+  invalid('latency_budget_ms', 0, />=1/),
+  {
+    body: { latency_budget_ms: 100, mode: 'verified' },
+    code: 'invalid_request',
+    param: 'latency_budget_ms',
+    message: /no meaning in mode verified/,
+  },
+  {
+    body: `{"model":"tiny","tools":${'['.repeat(5_000)}${']'.repeat(5_000)}}`,
+    code: 'invalid_json',
+    param: null,
+    message: /nested deeper than 64/,
+  },
   unsupported('frequency_penalty', 0.5),
   unsupported('presence_penalty', -1),
   unsupported('logit_bias', { 5: 100 }),
-  unsupported('response_format', { type: 'json_object' }),
   unsupported('tools', [{ type: 'function' }]),
   unsupported('tool_choice', 'required'),
   unsupported('functions', [{}]),
@@ -202,7 +216,7 @@ const CASES: BadCase[] = [
   { path: COMPLETIONS, ...unsupported('echo', true) },
   { path: COMPLETIONS, ...unsupported('suffix', 'x') },
   { path: COMPLETIONS, ...unsupported('best_of', 2) },
-  { path: COMPLETIONS, ...unsupported('logprobs', 0) },
+  { path: COMPLETIONS, ...invalid('logprobs', 6, /<=5/) },
   { path: COMPLETIONS, ...unsupported('messages', messages) },
 
   { path: GENERATE, ...invalid('prompt', undefined, /either prompt or messages/) },
@@ -214,6 +228,7 @@ const CASES: BadCase[] = [
     message: /either prompt or messages/,
   },
   { path: GENERATE, ...invalid('reveals', 1, /expected boolean/) },
+  { path: GENERATE, ...invalid('logprobs', 1, /needs reveals/) },
   { path: GENERATE, ...unsupported('n', 1) },
 ]
 

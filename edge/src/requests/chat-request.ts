@@ -1,18 +1,28 @@
-import { ApiError, limits } from '@setblock/shared'
+import { limits } from '@setblock/shared'
 import * as z from 'zod'
-import { closedObject, commonFields, neutral, nullable, openAiFields } from './fields.ts'
-import { fromCommonFields, parseBody, readIncludeUsage } from './generation-request.ts'
+import {
+  closedObject,
+  commonFields,
+  maxTokensField,
+  neutral,
+  nullable,
+  openAiFields,
+} from './fields.ts'
+import { fromCommonFields, parseBody, readIncludeUsage, refuseField } from './generation-request.ts'
 import type { GenerationRequest } from './generation-request.ts'
 import { messagesSchema } from './messages.ts'
+import { responseFormatSchema, toJsonSchema } from './response-format.ts'
 
-const chatRequestSchema = closedObject({
+export const chatRequestSchema = closedObject({
   ...commonFields,
   ...openAiFields,
   messages: messagesSchema,
-  max_completion_tokens: nullable(z.int().min(1).max(limits.maxTokensMax)),
-  logprobs: neutral(false),
-  top_logprobs: neutral(0),
-  response_format: neutral({ type: 'text' }),
+  max_completion_tokens: maxTokensField,
+  logprobs: nullable(z.boolean()).meta({ description: 'Return log probabilities of the tokens.' }),
+  top_logprobs: nullable(z.int().min(0).max(limits.logprobsMax)).meta({
+    description: 'And of this many of the most likely tokens at each position. Only with logprobs.',
+  }),
+  response_format: responseFormatSchema,
   modalities: neutral(['text']),
   prediction: neutral(),
   tools: neutral([]),
@@ -22,19 +32,15 @@ const chatRequestSchema = closedObject({
   function_call: neutral('none', 'auto'),
 })
 
+type ChatBody = z.output<typeof chatRequestSchema>
+
 /** Body of `POST /v1/chat/completions`. */
 export function parseChatRequest(body: unknown): GenerationRequest {
   const parsed = parseBody(chatRequestSchema, body)
   const common = fromCommonFields(parsed)
   const { max_completion_tokens: maxCompletionTokens } = parsed
   if (common.maxTokens !== undefined && maxCompletionTokens !== undefined) {
-    throw new ApiError(
-      'invalid_request',
-      'max_tokens: give it or max_completion_tokens, not both',
-      {
-        param: 'max_tokens',
-      },
-    )
+    throw refuseField('max_tokens', 'give it or max_completion_tokens, not both')
   }
   return {
     ...common,
@@ -45,5 +51,14 @@ export function parseChatRequest(body: unknown): GenerationRequest {
     prompt: { kind: 'messages', messages: parsed.messages },
     includeUsage: readIncludeUsage(parsed),
     reveals: false,
+    choices: parsed.n ?? 1,
+    logprobs: readLogprobs(parsed),
+    jsonSchema: toJsonSchema(parsed.response_format),
   }
+}
+
+function readLogprobs({ logprobs, top_logprobs: top }: ChatBody): number | undefined {
+  if (logprobs === true) return top ?? 0
+  if (top !== undefined && top > 0) throw refuseField('top_logprobs', 'needs logprobs to be true')
+  return undefined
 }

@@ -1,6 +1,14 @@
 import { limits } from '@setblock/shared'
 import * as z from 'zod'
-import { closedObject, commonFields, neutral, openAiFields, textSchema } from './fields.ts'
+import { edgeLimits } from '../limits.ts'
+import {
+  closedObject,
+  commonFields,
+  neutral,
+  nullable,
+  openAiFields,
+  textSchema,
+} from './fields.ts'
 import { fromCommonFields, parseBody, readIncludeUsage } from './generation-request.ts'
 import type { GenerationRequest, Prompt } from './generation-request.ts'
 
@@ -11,23 +19,28 @@ const tokenIds = z
   .transform((ids): Prompt => ({ kind: 'tokens', tokenIds: ids }))
 const text = textSchema.transform((value): Prompt => ({ kind: 'text', text: value }))
 
-const promptSchema = z.union(
-  [
-    text,
-    tokenIds,
-    z.tuple([text]).transform(([only]) => only),
-    z.tuple([tokenIds]).transform(([only]) => only),
-  ],
-  { error: 'must be one string or one list of token ids' },
-)
+const promptSchema = z
+  .union(
+    [
+      text,
+      tokenIds,
+      z.tuple([text]).transform(([only]) => only),
+      z.tuple([tokenIds]).transform(([only]) => only),
+    ],
+    { error: 'must be one string or one list of token ids' },
+  )
+  .meta({ description: 'One text, or one list of token ids; the list form of one is accepted.' })
 
-const completionRequestSchema = closedObject({
+export const completionRequestSchema = closedObject({
   ...commonFields,
   ...openAiFields,
   prompt: promptSchema,
   best_of: neutral(1),
   echo: neutral(false),
-  logprobs: neutral(),
+  logprobs: nullable(z.int().min(0).max(edgeLimits.completionLogprobsMax)).meta({
+    description:
+      'Return log probabilities of the tokens, and of this many of the most likely ones.',
+  }),
   suffix: neutral(''),
 })
 
@@ -39,5 +52,8 @@ export function parseCompletionRequest(body: unknown): GenerationRequest {
     prompt: parsed.prompt,
     includeUsage: readIncludeUsage(parsed),
     reveals: false,
+    choices: parsed.n ?? 1,
+    logprobs: parsed.logprobs,
+    jsonSchema: undefined,
   }
 }

@@ -1,6 +1,7 @@
-import { blockLengthSchema, gammaInputSchema, limits, modeSchema } from '@setblock/shared'
-import { modelIdSchema, ruleSchema } from '@setblock/shared'
+import { blockLengthSchema, gammaInputSchema, GAMMA_PRESETS, limits } from '@setblock/shared'
+import { modelIdSchema, modeSchema, ruleSchema } from '@setblock/shared'
 import * as z from 'zod'
+import { edgeLimits } from '../limits.ts'
 
 /** Marks an issue as "known but not offered", which has an error code of its own. */
 export const UNSUPPORTED = { unsupported: true } as const
@@ -23,6 +24,10 @@ export function neutral(...values: readonly unknown[]) {
         params: UNSUPPORTED,
       },
     )
+    .meta({
+      description: 'Not offered: only values without effect are accepted.',
+      enum: [...values, null],
+    })
 }
 
 /** An object whose unknown keys are refused by name. */
@@ -39,18 +44,35 @@ export const textSchema = z.string().refine((text) => text.isWellFormed(), {
 })
 
 const stopString = textSchema.min(1).max(limits.stopStringCharactersMax)
-const maxTokens = z.int().min(1).max(limits.maxTokensMax)
 const label = z.string().max(512)
+/** Accepted and without effect: for someone else's bookkeeping, nothing here depends on it. */
+const labelField = () =>
+  nullable(label).meta({ description: 'A label for your own use; without effect here.' })
+
+export const maxTokensField = nullable(z.int().min(1).max(limits.maxTokensMax)).meta({
+  description: 'Most tokens to generate. Left out: as many as the context has room for.',
+})
 
 /** Everything all three ways to generate have in common. */
 export const commonFields = {
-  model: modelIdSchema,
-  stream: nullable(z.boolean()),
-  max_tokens: nullable(maxTokens),
-  temperature: nullable(z.number().min(0).max(limits.temperatureMax)),
-  top_p: nullable(z.number().gt(0).max(1)),
-  top_k: nullable(z.int().min(0).max(limits.topKMax)),
-  seed: nullable(z.int().min(0).max(limits.seedMax)),
+  model: modelIdSchema.meta({
+    description: 'Id of a model that GET /v1/models lists.',
+    examples: ['setblock-nano'],
+  }),
+  stream: nullable(z.boolean()).meta({ description: 'Answer with server-sent events.' }),
+  max_tokens: maxTokensField,
+  temperature: nullable(z.number().min(0).max(limits.temperatureMax)).meta({
+    description: 'Left out or 0: greedy decoding, which ignores top_p, top_k and seed.',
+  }),
+  top_p: nullable(z.number().gt(0).max(1)).meta({
+    description: 'Draw from the smallest set of tokens with at least this probability.',
+  }),
+  top_k: nullable(z.int().min(0).max(limits.topKMax)).meta({
+    description: 'Draw from this many of the most likely tokens; 0 is no bound. An extension.',
+  }),
+  seed: nullable(z.int().min(0).max(limits.seedMax)).meta({
+    description: 'The same seed and system_fingerprint replay a sampled answer.',
+  }),
   stop: nullable(
     z.union(
       [stopString.transform((text) => [text]), z.array(stopString).max(limits.stopStringsMax)],
@@ -60,27 +82,51 @@ export const commonFields = {
           `of 1 to ${limits.stopStringCharactersMax} characters`,
       },
     ),
-  ),
-  gamma: gammaInputSchema.optional(),
-  mode: modeSchema.optional(),
-  block_length: blockLengthSchema.optional(),
-  rule: ruleSchema.optional(),
+  ).meta({ description: 'The text ends before the first of these strings.' }),
+  gamma: gammaInputSchema.optional().meta({
+    description:
+      'Entropy in nats that the tokens revealed by one forward pass may have together, or a ' +
+      `preset: ${Object.entries(GAMMA_PRESETS)
+        .map(([name, nats]) => `${name} ${nats}`)
+        .join(', ')}. Selects mode sbd. An extension.`,
+  }),
+  mode: modeSchema.optional().meta({
+    description:
+      'How forwards become tokens: verified is lossless and reveals several at a time, sbd ' +
+      'reveals several within gamma, ntp one at a time. An extension.',
+  }),
+  block_length: blockLengthSchema
+    .optional()
+    .meta({ description: 'Tokens guessed at once. Not in mode ntp. An extension.' }),
+  rule: ruleSchema
+    .optional()
+    .meta({ description: 'What gamma bounds. Selects mode sbd. An extension.' }),
+  latency_budget_ms: nullable(z.int().min(1).max(limits.deadlineMsMax)).meta({
+    description:
+      'Milliseconds in which max_tokens tokens shall be there: gamma rises from its start as far ' +
+      'as that needs. Selects mode sbd. An extension.',
+  }),
 }
 
 /** Fields of the OpenAI API, the same in both of its forms. */
 export const openAiFields = {
   stream_options: nullable(
     closedObject({
-      include_usage: nullable(z.boolean()),
+      include_usage: nullable(z.boolean()).meta({
+        description: 'End the stream with a chunk that holds the usage.',
+      }),
       include_obfuscation: neutral(false),
     }),
-  ),
-  // Labels for someone else's bookkeeping: nothing here depends on them.
-  user: nullable(label),
-  safety_identifier: nullable(label),
-  prompt_cache_key: nullable(label),
-  metadata: nullable(z.record(label, label)),
-  n: neutral(1),
+  ).meta({ description: 'Only with stream.' }),
+  user: labelField(),
+  safety_identifier: labelField(),
+  prompt_cache_key: labelField(),
+  metadata: nullable(z.record(label, label)).meta({
+    description: 'Labels for your own use; without effect here.',
+  }),
+  n: nullable(z.int().min(1).max(edgeLimits.choicesMax)).meta({
+    description: 'Answers to the same prompt. Answer i is drawn with seed + i.',
+  }),
   frequency_penalty: neutral(0),
   presence_penalty: neutral(0),
   logit_bias: neutral({}),

@@ -18,6 +18,12 @@ export interface GenerationRequest {
   includeUsage: boolean
   /** Whether tokens are also sent as they are revealed, out of order. */
   reveals: boolean
+  /** How many answers, each a job of its own. */
+  choices: number
+  /** Log probabilities are wanted, and of this many likely tokens beside the chosen one. */
+  logprobs: number | undefined
+  /** JSON text of the JSON Schema that the text must satisfy. */
+  jsonSchema: string | undefined
   /** The request's own bound, and the field it came from. */
   maxTokens: { value: number; field: string } | undefined
   stopStrings: string[]
@@ -27,6 +33,7 @@ export interface GenerationRequest {
     gamma: number | undefined
     rule: Rule | undefined
     blockLength: number | undefined
+    latencyBudgetMs: number | undefined
   }
   sampling: {
     temperature: number | undefined
@@ -47,12 +54,20 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
   return parseWith(schema, body, unsupported ? 'unsupported_parameter' : 'invalid_request')
 }
 
+/** A refusal of one field for a reason that its schema alone cannot see. */
+export function refuseField(param: string, why: string): ApiError {
+  return new ApiError('invalid_request', `${param}: ${why}`, { param })
+}
+
 type CommonBody = z.output<z.ZodObject<typeof commonFields>>
 
 /** The part of a request that is read the same way in all three forms. */
 export function fromCommonFields(
   body: CommonBody,
-): Omit<GenerationRequest, 'prompt' | 'includeUsage' | 'reveals'> {
+): Pick<
+  GenerationRequest,
+  'model' | 'stream' | 'maxTokens' | 'stopStrings' | 'decoding' | 'sampling'
+> {
   return {
     model: body.model,
     stream: body.stream ?? false,
@@ -64,6 +79,7 @@ export function fromCommonFields(
       gamma: body.gamma,
       rule: body.rule,
       blockLength: body.block_length,
+      latencyBudgetMs: body.latency_budget_ms,
     },
     sampling: {
       temperature: body.temperature,
@@ -80,9 +96,7 @@ export function readIncludeUsage(body: {
   stream_options?: { include_usage?: boolean | undefined } | undefined
 }): boolean {
   if (body.stream_options !== undefined && body.stream !== true) {
-    throw new ApiError('invalid_request', 'stream_options: needs stream to be true', {
-      param: 'stream_options',
-    })
+    throw refuseField('stream_options', 'needs stream to be true')
   }
   return body.stream_options?.include_usage ?? false
 }

@@ -1,13 +1,14 @@
-import type { ApiError } from '@setblock/shared'
-import type { Answer } from '../generation/generation.ts'
-import type { TextEvent, TextUsage } from '../text/text-events.ts'
+import type { ApiError, Job } from '@setblock/shared'
+import type { Answer, AnswerEvent } from '../generation/generation.ts'
+import type { EdgeModel } from '../models/model-source.ts'
+import type { TextUsage } from '../text/text-events.ts'
 
 /** How one API words an answer: payloads for a stream, or one body. */
 export interface AnswerForm {
-  /** Sent before anything is known of the job. */
+  /** Sent before anything is known of the jobs. */
   opening(): unknown[]
   /** What one event becomes. */
-  payloads(event: TextEvent): unknown[]
+  payloads(event: AnswerEvent): unknown[]
   /** Closes a stream that failed. */
   failure(error: ApiError): unknown
   /** Raw SSE text that closes a stream that did not. */
@@ -15,12 +16,23 @@ export interface AnswerForm {
   whole(answer: Answer): unknown
 }
 
-/** The same in every payload of one answer. */
-export interface AnswerIdentity {
+/** What forms are made of. */
+export interface FormOptions {
   id: string
   /** Unix seconds. */
   created: number
-  model: string
+  model: EdgeModel
+  /** One for each choice; they differ in id and seed alone. */
+  jobs: readonly Job[]
+  /** Whether a stream ends with the usage. */
+  includeUsage: boolean
+  /** Whether a whole answer holds its reveals. */
+  reveals: boolean
+}
+
+/** Changes when the weights do, so that a seed replays as long as this stays. */
+export function fingerprint({ manifest }: EdgeModel): string {
+  return `fp_${manifest.weights.sha256.slice(0, 12)}`
 }
 
 /**
@@ -34,8 +46,20 @@ export function toUsage(usage: TextUsage) {
     completion_tokens: usage.completionTokens,
     total_tokens: usage.promptTokens + usage.completionTokens,
     prompt_tokens_details: { cached_tokens: usage.cachedTokens },
+    // Neither reasoning nor OpenAI's predicted outputs exist here.
+    completion_tokens_details: {
+      reasoning_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
     forward_passes: (prefill ?? 0) + decode,
     forward_passes_details: { prefill, decode },
     tokens_per_forward: usage.tokensPerForward,
+    effective_gamma: usage.effectiveGamma,
+    queue_ms: usage.queueMs,
+    prefill_ms: usage.prefillMs,
+    decode_ms: usage.decodeMs,
+    ...(usage.rows === undefined ? {} : { rows: usage.rows }),
+    ...(usage.drafts === undefined ? {} : { drafts: usage.drafts }),
   }
 }

@@ -1,52 +1,74 @@
 import { assertNever } from '@setblock/shared'
+import type { AnswerEvent, Choice } from '../generation/generation.ts'
 import { SSE_DONE } from '../stream/sse.ts'
-import { toUsage } from './answer-form.ts'
-import type { AnswerForm, AnswerIdentity } from './answer-form.ts'
+import type { TextToken } from '../text/text-events.ts'
+import { fingerprint, toUsage } from './answer-form.ts'
+import type { AnswerForm, FormOptions } from './answer-form.ts'
+import { toChatLogprobs } from './logprobs.ts'
 
 /** OpenAI's chat completions. */
-export function createChatForm(
-  { id, created, model }: AnswerIdentity,
-  { includeUsage }: { includeUsage: boolean },
-): AnswerForm {
-  const head = { id, object: 'chat.completion.chunk', created, model }
-  const chunk = (delta: object, finishReason: string | null = null) => ({
-    ...head,
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
-    ...(includeUsage ? { usage: null } : {}),
+export function createChatForm(options: FormOptions): AnswerForm {
+  const { id, created, model, jobs, includeUsage } = options
+  const withLogprobs = jobs[0]?.logprobs !== undefined
+  const logprobsOf = (tokens: readonly TextToken[] | undefined) =>
+    withLogprobs && tokens !== undefined ? toChatLogprobs(model.tokenizer, tokens) : null
+  const head = (object: string) => ({
+    id,
+    object,
+    created,
+    model: model.manifest.id,
+    system_fingerprint: fingerprint(model),
   })
+  const chunkHead = head('chat.completion.chunk')
+
+  function chunk(index: number, delta: object, rest: Partial<ChunkRest> = {}) {
+    const { tokens, finishReason = null } = rest
+    return {
+      ...chunkHead,
+      choices: [{ index, delta, logprobs: logprobsOf(tokens), finish_reason: finishReason }],
+      ...(includeUsage ? { usage: null } : {}),
+    }
+  }
+
+  function payloads(event: AnswerEvent): unknown[] {
+    if (event.type === 'done') {
+      return includeUsage ? [{ ...chunkHead, choices: [], usage: toUsage(event.usage) }] : []
+    }
+    const { index, event: inner } = event
+    switch (inner.type) {
+      case 'start':
+      case 'reveal':
+        return []
+      case 'text':
+        return [chunk(index, { content: inner.delta }, { tokens: inner.tokens })]
+      case 'end':
+        return [chunk(index, {}, { finishReason: inner.finishReason })]
+      default:
+        return assertNever(inner, 'text event')
+    }
+  }
+
+  const wholeChoice = ({ text, finishReason, tokens }: Choice, index: number) => ({
+    index,
+    message: { role: 'assistant', content: text, refusal: null },
+    logprobs: logprobsOf(tokens),
+    finish_reason: finishReason,
+  })
+
   return {
-    opening: () => [chunk({ role: 'assistant', content: '' })],
-    payloads(event) {
-      switch (event.type) {
-        case 'start':
-        case 'reveal':
-          return []
-        case 'text':
-          return [chunk({ content: event.delta })]
-        case 'end': {
-          const usage = { ...head, choices: [], usage: toUsage(event.usage) }
-          return [chunk({}, event.finishReason), ...(includeUsage ? [usage] : [])]
-        }
-        default:
-          return assertNever(event, 'text event')
-      }
-    },
+    opening: () => jobs.map((_, index) => chunk(index, { role: 'assistant', content: '' })),
+    payloads,
     failure: (error) => error.toEnvelope(),
     closing: SSE_DONE,
-    whole: ({ text, finishReason, usage }) => ({
-      id,
-      object: 'chat.completion',
-      created,
-      model,
-      choices: [
-        {
-          index: 0,
-          message: { role: 'assistant', content: text, refusal: null },
-          logprobs: null,
-          finish_reason: finishReason,
-        },
-      ],
+    whole: ({ choices, usage }) => ({
+      ...head('chat.completion'),
+      choices: choices.map(wholeChoice),
       usage: toUsage(usage),
     }),
   }
+}
+
+interface ChunkRest {
+  tokens: readonly TextToken[] | undefined
+  finishReason: string
 }

@@ -1,60 +1,75 @@
 import { assertNever } from '@setblock/shared'
 import type { Job } from '@setblock/shared'
-import type { TextEvent } from '../text/text-events.ts'
-import { toUsage } from './answer-form.ts'
-import type { AnswerForm, AnswerIdentity } from './answer-form.ts'
+import type { AnswerEvent } from '../generation/generation.ts'
+import type { RevealedToken, TextEvent } from '../text/text-events.ts'
+import type { TextTokenizer } from '../tokenizer/text-tokenizer.ts'
+import { fingerprint, toUsage } from './answer-form.ts'
+import type { AnswerForm, FormOptions } from './answer-form.ts'
+import { toRevealLogprobs } from './logprobs.ts'
 
 type Reveal = Extract<TextEvent, { type: 'reveal' }>
 
 /** Our own form: typed events, and the reveals for those who want to watch them. */
-export function createNativeForm(
-  { id, created, model }: AnswerIdentity,
-  { job, reveals: withReveals }: { job: Job; reveals: boolean },
-): AnswerForm {
-  const head = { id, created, model, decoding: describe(job), seed: job.sampling.seed }
+export function createNativeForm(options: FormOptions): AnswerForm {
+  const { id, created, model, jobs, reveals: withReveals } = options
+  const job = jobs[0]!
+  const head = {
+    id,
+    created,
+    model: model.manifest.id,
+    system_fingerprint: fingerprint(model),
+    decoding: describe(job),
+    seed: job.sampling.seed,
+  }
+  const draw = (reveal: Reveal) => drawReveal(reveal, model.tokenizer)
+
+  function payloads(event: AnswerEvent): unknown[] {
+    // The only choice's own end has said it all.
+    if (event.type === 'done') return []
+    const { event: inner } = event
+    switch (inner.type) {
+      case 'start': {
+        const { promptTokens, cachedTokens } = inner
+        return [
+          { type: 'start', ...head, prompt_tokens: promptTokens, cached_tokens: cachedTokens },
+        ]
+      }
+      case 'reveal':
+        return [{ type: 'reveal', ...draw(inner) }]
+      case 'text':
+        return [inner]
+      case 'end': {
+        const { finishReason, usage } = inner
+        return [{ type: 'end', finish_reason: finishReason, usage: toUsage(usage) }]
+      }
+      default:
+        return assertNever(inner, 'text event')
+    }
+  }
+
   return {
     opening: () => [],
-    payloads(event) {
-      switch (event.type) {
-        case 'start':
-          return [
-            {
-              type: 'start',
-              ...head,
-              prompt_tokens: event.promptTokens,
-              cached_tokens: event.cachedTokens,
-            },
-          ]
-        case 'reveal':
-          return [{ type: 'reveal', ...drawReveal(event) }]
-        case 'text':
-          return [event]
-        case 'end': {
-          const { finishReason, usage } = event
-          return [{ type: 'end', finish_reason: finishReason, usage: toUsage(usage) }]
-        }
-        default:
-          return assertNever(event, 'text event')
-      }
-    },
+    payloads,
     failure: (error) => ({ type: 'error', ...error.toEnvelope() }),
     closing: '',
-    whole: ({ text, finishReason, usage, reveals }) => ({
+    whole: ({ choices: [choice], usage }) => ({
       object: 'generation',
       ...head,
-      text,
-      finish_reason: finishReason,
+      text: choice!.text,
+      finish_reason: choice!.finishReason,
       usage: toUsage(usage),
-      ...(withReveals ? { reveals: reveals.map(drawReveal) } : {}),
+      ...(withReveals ? { reveals: choice!.reveals.map(draw) } : {}),
     }),
   }
 }
 
 /** How the job was decoded; the entropy bound and its rule exist in one mode only. */
-function describe({ decoding: { mode, gamma, rule, blockLength } }: Job) {
+function describe({ decoding: { mode, gamma, rule, blockLength }, latencyBudgetMs }: Job) {
   switch (mode) {
-    case 'sbd':
-      return { mode, block_length: blockLength, gamma, rule }
+    case 'sbd': {
+      const budget = latencyBudgetMs === undefined ? {} : { latency_budget_ms: latencyBudgetMs }
+      return { mode, block_length: blockLength, gamma, rule, ...budget }
+    }
     case 'verified':
       return { mode, block_length: blockLength }
     case 'ntp':
@@ -64,6 +79,15 @@ function describe({ decoding: { mode, gamma, rule, blockLength } }: Job) {
   }
 }
 
-function drawReveal({ block, step, tokens }: Reveal) {
-  return { block, step, positions: tokens.map(({ position }) => position), tokens }
+function drawReveal({ block, step, tokens }: Reveal, tokenizer: TextTokenizer) {
+  return {
+    block,
+    step,
+    positions: tokens.map(({ position }) => position),
+    tokens: tokens.map((token) => drawToken(token, tokenizer)),
+  }
+}
+
+function drawToken({ logprobs, ...token }: RevealedToken, tokenizer: TextTokenizer) {
+  return logprobs === undefined ? token : { ...token, ...toRevealLogprobs(tokenizer, logprobs) }
 }

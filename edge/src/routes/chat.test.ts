@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseSse, startHarness } from '../test-support/harness.ts'
-import { write, writeAndWait } from '../test-support/scripts.ts'
+import { clientUsageOf, FINGERPRINT, write, writeAndWait } from '../test-support/scripts.ts'
 import { loadTiny, TINY } from '../test-support/tiny-model.ts'
 
 const { tokenizer, encodeChat } = await loadTiny()
@@ -9,19 +9,7 @@ const PATH = '/v1/chat/completions'
 const messages = [{ role: 'user', content: 'hi' }]
 const PROMPT_TOKENS = encodeChat([{ role: 'user', content: 'hi' }]).length
 
-function usageFor(text: string) {
-  const tokens = tokenizer.encodeText(text).length
-  const decode = Math.ceil(tokens / 2)
-  return {
-    prompt_tokens: PROMPT_TOKENS,
-    completion_tokens: tokens,
-    total_tokens: PROMPT_TOKENS + tokens,
-    prompt_tokens_details: { cached_tokens: 0 },
-    forward_passes: 1 + decode,
-    forward_passes_details: { prefill: 1, decode },
-    tokens_per_forward: tokens / decode,
-  }
-}
+const usageFor = (text: string) => clientUsageOf(PROMPT_TOKENS, tokenizer.encodeText(text).length)
 
 test('a whole answer has OpenAI’s shape', async (t) => {
   const { post, worker } = await startHarness(t, { script: write('The little boat', 'length') })
@@ -36,6 +24,7 @@ test('a whole answer has OpenAI’s shape', async (t) => {
     object: 'chat.completion',
     created: body.created,
     model: 'tiny',
+    system_fingerprint: FINGERPRINT,
     choices: [
       {
         index: 0,
@@ -62,6 +51,7 @@ test('a stream is role, content, finish, usage, [DONE], in this order', async (t
     object: 'chat.completion.chunk',
     created: payloads[0]?.created,
     model: 'tiny',
+    system_fingerprint: FINGERPRINT,
   }
   const chunk = (delta: object, finish_reason: string | null = null) => ({
     ...head,

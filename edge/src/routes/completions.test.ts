@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseSse, startHarness } from '../test-support/harness.ts'
-import { write } from '../test-support/scripts.ts'
+import { FINGERPRINT, logprobsOf, write } from '../test-support/scripts.ts'
 import { loadTiny, TINY } from '../test-support/tiny-model.ts'
 
 const { tokenizer } = await loadTiny()
@@ -16,6 +16,7 @@ test('a whole answer has OpenAI’s shape', async (t) => {
     object: 'text_completion',
     created: body.created,
     model: 'tiny',
+    system_fingerprint: FINGERPRINT,
     choices: [{ index: 0, text: ' a time', logprobs: null, finish_reason: 'length' }],
     usage: body.usage,
   })
@@ -52,4 +53,26 @@ test('a prompt is text behind the begin token, or token ids as they are', async 
     worker.jobs.map(({ tokenIds }) => tokenIds),
     [text, text, [1, 5, 80], [1, 5, 80], [TINY.bos]],
   )
+})
+
+test('log probabilities are parallel lists with offsets in the text', async (t) => {
+  const { post, worker } = await startHarness(t, { script: write(' a é') })
+  const response = await post(PATH, { model: 'tiny', prompt: 'x', logprobs: 2 })
+  const { choices } = (await response.json()) as {
+    choices: { text: string; logprobs: Record<string, unknown[]> }[]
+  }
+  assert.equal(worker.jobs[0]?.logprobs, 2)
+  const { text, logprobs } = choices[0]!
+  const ids = tokenizer.encodeText(' a é')
+  assert.equal(text, ' a é')
+  assert.deepEqual(
+    logprobs['token_logprobs'],
+    ids.map((id) => logprobsOf(id, 0).logprob),
+  )
+  assert.equal(logprobs['tokens']?.length, ids.length)
+  const offsets = logprobs['text_offset'] as number[]
+  assert.equal(offsets[0], 0)
+  assert.ok(offsets.every((offset, index) => index === 0 || offset >= offsets[index - 1]!))
+  for (const top of logprobs['top_logprobs'] ?? [])
+    assert.equal(Object.keys(top as object).length, 2)
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseSse, startHarness } from '../test-support/harness.ts'
-import { write } from '../test-support/scripts.ts'
+import { clientUsageOf, FINGERPRINT, logprobsOf, write } from '../test-support/scripts.ts'
 import { loadTiny, TINY } from '../test-support/tiny-model.ts'
 
 const { tokenizer, encodeChat } = await loadTiny()
@@ -24,6 +24,7 @@ test('a stream is start, text, end, and nothing else', async (t) => {
     type: 'start',
     id: 'gen-id2',
     model: 'tiny',
+    system_fingerprint: FINGERPRINT,
     decoding: { mode: 'sbd', block_length: 8, gamma: 0.5, rule: 'strict' },
     seed: 4711,
     prompt_tokens: 2,
@@ -33,19 +34,10 @@ test('a stream is start, text, end, and nothing else', async (t) => {
   assert.ok(middle.every(({ type }) => type === 'text'))
   assert.equal(middle.map(({ delta }) => delta).join(''), 'The little boat crossed')
   const tokens = tokenizer.encodeText('The little boat crossed').length
-  const decode = Math.ceil(tokens / 2)
   assert.deepEqual(payloads.at(-1), {
     type: 'end',
     finish_reason: 'stop',
-    usage: {
-      prompt_tokens: 2,
-      completion_tokens: tokens,
-      total_tokens: 2 + tokens,
-      prompt_tokens_details: { cached_tokens: 0 },
-      forward_passes: 1 + decode,
-      forward_passes_details: { prefill: 1, decode },
-      tokens_per_forward: tokens / decode,
-    },
+    usage: clientUsageOf(2, tokens),
   })
 })
 
@@ -58,8 +50,8 @@ test('reveals come as the worker revealed, each before the text it completes', a
     step: 0,
     positions: [3, 2],
     tokens: [
-      { position: 3, id: b, text: 'b' },
-      { position: 2, id: a, text: 'a' },
+      { position: 3, id: b, text: 'b', entropy: b! / 1000 },
+      { position: 2, id: a, text: 'a', entropy: a! / 1000 },
     ],
   }
   const stream = await post(PATH, { ...body, stream: true })
@@ -83,6 +75,7 @@ test('a whole answer says how it was decoded', async (t) => {
     id: 'gen-id2',
     created: body.created,
     model: 'tiny',
+    system_fingerprint: FINGERPRINT,
     decoding: { mode: 'ntp' },
     seed: 5,
     text: 'ab',
@@ -113,5 +106,51 @@ test('a failure in the stream is an error event, the last one', async (t) => {
       param: null,
       code: 'deadline_exceeded',
     },
+  })
+})
+
+test('reveals carry log probabilities when they are asked for', async (t) => {
+  const { post, worker } = await startHarness(t, { script: write('a') })
+  const body = { model: 'tiny', prompt: 'a', reveals: true, logprobs: 1 }
+  const { reveals } = (await (await post(PATH, body)).json()) as {
+    reveals: { tokens: unknown[] }[]
+  }
+  const [id] = tokenizer.encodeText('a')
+  assert.equal(worker.jobs[0]?.logprobs, 1)
+  const { logprob } = logprobsOf(id!, 1)
+  assert.deepEqual(reveals[0]?.tokens, [
+    {
+      position: 2,
+      id,
+      text: 'a',
+      entropy: id! / 1000,
+      logprob,
+      top_logprobs: [{ id, text: 'a', logprob }],
+    },
+  ])
+})
+
+test('a latency budget selects sbd and starts from gamma', async (t) => {
+  const { post, worker } = await startHarness(t, { script: write('a') })
+  const body = { model: 'tiny', prompt: 'a', latency_budget_ms: 250 }
+  const whole = (await (await post(PATH, { ...body, gamma: 'low' })).json()) as { decoding: object }
+  await post(PATH, { ...body, mode: 'sbd' })
+  assert.deepEqual(
+    worker.jobs.map(({ decoding, latencyBudgetMs }) => [
+      decoding.mode,
+      decoding.gamma,
+      latencyBudgetMs,
+    ]),
+    [
+      ['sbd', 0.1, 250],
+      ['sbd', 0.35, 250],
+    ],
+  )
+  assert.deepEqual(whole.decoding, {
+    mode: 'sbd',
+    block_length: 8,
+    gamma: 0.1,
+    rule: 'strict',
+    latency_budget_ms: 250,
   })
 })

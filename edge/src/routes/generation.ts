@@ -12,32 +12,20 @@ import { respond } from './respond.ts'
 
 /** The three ways to generate: OpenAI's two, and our own. */
 export function generationRoutes(deps: EdgeDeps): Hono<EdgeBindings> {
-  const readBody = (c: Context<EdgeBindings>) => readJsonBody(c.req.raw, deps.limits.bodyBytesMax)
+  const { bodyBytesMax: bytesMax, jsonDepthMax: depthMax } = deps.limits
+  const readBody = (c: Context<EdgeBindings>) => readJsonBody(c.req.raw, { bytesMax, depthMax })
 
   return new Hono<EdgeBindings>()
     .post('/chat/completions', async (c) => {
       const request = parseChatRequest(await readBody(c))
-      return respond(c, deps, {
-        request,
-        idPrefix: 'chatcmpl',
-        createForm: (identity) => createChatForm(identity, request),
-      })
+      return respond(c, deps, { request, idPrefix: 'chatcmpl', createForm: createChatForm })
     })
     .post('/completions', async (c) => {
       const request = parseCompletionRequest(await readBody(c))
-      return respond(c, deps, {
-        request,
-        idPrefix: 'cmpl',
-        createForm: (identity) => createCompletionForm(identity, request),
-      })
+      return respond(c, deps, { request, idPrefix: 'cmpl', createForm: createCompletionForm })
     })
     .post('/generate', async (c) => {
       const request = parseNativeRequest(await readBody(c))
-      return respond(c, deps, {
-        request,
-        idPrefix: 'gen',
-        createForm: (identity, job) =>
-          createNativeForm(identity, { job, reveals: request.reveals }),
-      })
+      return respond(c, deps, { request, idPrefix: 'gen', createForm: createNativeForm })
     })
 }

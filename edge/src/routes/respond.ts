@@ -3,19 +3,18 @@ import type { Job } from '@setblock/shared'
 import type { Context } from 'hono'
 import type { EdgeBindings, EdgeDeps } from '../deps.ts'
 import { collectAnswer, startGeneration } from '../generation/generation.ts'
-import type { Generation } from '../generation/generation.ts'
-import { describeJob, observe } from '../generation/job-record.ts'
-import { planJob } from '../generation/plan-job.ts'
+import type { AnswerEvent, Generation } from '../generation/generation.ts'
+import { describeJobs, observe } from '../generation/job-record.ts'
+import { planJobs } from '../generation/plan-job.ts'
 import { describeError, toApiError } from '../http/errors.ts'
 import { waitUntil } from '../http/wait-until.ts'
 import type { EdgeModel } from '../models/model-source.ts'
 import type { GenerationRequest } from '../requests/generation-request.ts'
-import type { AnswerForm, AnswerIdentity } from '../responses/answer-form.ts'
+import type { AnswerForm, FormOptions } from '../responses/answer-form.ts'
 import { follow } from '../stream/abortable.ts'
 import { ClientLost, relay } from '../stream/relay.ts'
 import { sseFrame, SSE_HEADERS } from '../stream/sse.ts'
 import { TextReducer } from '../text/text-reducer.ts'
-import type { TextEvent } from '../text/text-events.ts'
 
 type EdgeContext = Context<EdgeBindings>
 
@@ -23,7 +22,7 @@ export interface RespondOptions {
   request: GenerationRequest
   /** What the answer's id begins with. */
   idPrefix: string
-  createForm(this: void, identity: AnswerIdentity, job: Job): AnswerForm
+  createForm(this: void, options: FormOptions): AnswerForm
 }
 
 /** A checked request to its answer: the whole life of a generation at the edge. */
@@ -40,23 +39,24 @@ export async function respond(
   }
   const { limits, random, clock } = deps
   const id = `${idPrefix}-${random.id()}`
-  const job = planJob({ request, model, limits, id, seed: random.seed() })
-  Object.assign(c.var.record, describeJob(job), { stream: request.stream })
+  const jobs = planJobs({ request, model, limits, id, seed: random.seed() })
+  Object.assign(c.var.record, describeJobs(jobs), { stream: request.stream })
 
-  // The one switch of this request: a lost client turns it, and it ends the job.
+  // The one switch of this request: a lost client turns it, and it ends the jobs.
   const controller = new AbortController()
   follow(c.req.raw.signal, controller, () => new ClientLost('client-gone'))
   const generation = startGeneration({
     workers: deps.workers,
-    job,
+    jobs,
     tenant: c.var.owner.tenant,
-    reducer: createReducer(job, request, model),
+    createReducer: (job) => createReducer(job, request, model),
     signal: controller.signal,
   })
   const events = observe(generation.events, c.var.record, clock)
   const created = Math.floor(clock() / 1000)
-  const form = createForm({ id, created, model: job.model }, job)
-  if (!request.stream) return c.json(form.whole(await collectAnswer(events)) as object)
+  const { includeUsage, reveals } = request
+  const form = createForm({ id, created, model, jobs, includeUsage, reveals })
+  if (!request.stream) return c.json(form.whole(await collectAnswer(events, jobs.length)) as object)
 
   await acceptedOrLate(generation, limits.headersGraceMs)
   return stream(c, deps, { controller, form, frames: toFrames(form, events) })
@@ -69,11 +69,13 @@ function createReducer(job: Job, request: GenerationRequest, { tokenizer }: Edge
     stopTokenIds: job.stopTokenIds,
     stopStrings: request.stopStrings,
     reveals: request.reveals,
+    // Reveals carry their own.
+    logprobs: request.logprobs !== undefined && !request.reveals,
     bytesOf: tokenizer.bytesOf,
   })
 }
 
-/** Resolves once the job is accepted or `graceMs` are over; rejects if it is refused before. */
+/** Resolves once all jobs are accepted or `graceMs` are over; rejects if one is refused before. */
 async function acceptedOrLate({ accepted }: Generation, graceMs: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<void>((resolve) => {
@@ -88,7 +90,7 @@ async function acceptedOrLate({ accepted }: Generation, graceMs: number): Promis
 
 async function* toFrames(
   form: AnswerForm,
-  events: AsyncIterable<TextEvent>,
+  events: AsyncIterable<AnswerEvent>,
 ): AsyncGenerator<string> {
   const frames = (payloads: unknown[]) => payloads.map(sseFrame).join('')
   const opening = frames(form.opening())

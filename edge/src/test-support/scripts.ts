@@ -1,4 +1,4 @@
-import type { Job, JobEvent, Usage } from '@setblock/shared'
+import type { Job, JobEvent, TokenLogprobs, Usage } from '@setblock/shared'
 import { loadTiny } from './tiny-model.ts'
 import type { JobAnswer } from './fake-worker.ts'
 
@@ -22,6 +22,41 @@ export function usageOf(job: Job, completionTokens: number, decode: number): Usa
   }
 }
 
+/** The usage that a client sees of a job written by `write`. */
+export function clientUsageOf(promptTokens: number, completionTokens: number) {
+  const decode = Math.ceil(completionTokens / 2)
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
+    forward_passes: 1 + decode,
+    forward_passes_details: { prefill: 1, decode },
+    tokens_per_forward: completionTokens / decode,
+    effective_gamma: null,
+    queue_ms: 1,
+    prefill_ms: 2,
+    decode_ms: 3,
+  }
+}
+
+/** Of the tiny model, whose manifest has a digest of zeros. */
+export const FINGERPRINT = 'fp_000000000000'
+
+/** Made-up log probabilities that tell tokens apart: -id / 1000, and the next ids as the others. */
+export function logprobsOf(id: number, count: number): TokenLogprobs {
+  const top = Array.from({ length: count }, (_, index) => ({
+    tokenId: id + index,
+    logprob: -(id + index) / 1000,
+  }))
+  return { logprob: -id / 1000, top }
+}
+
 /** Reveals of a text, two tokens a step, the later one of the two first. */
 export function revealsOf(job: Job, text: string): JobEvent[] {
   const ids = tokenizer.encodeText(text)
@@ -31,12 +66,18 @@ export function revealsOf(job: Job, text: string): JobEvent[] {
       position: job.tokenIds.length + index + offset,
       id,
     }))
+    const tokenIds = pair.map(({ id }) => id).reverse()
+    const { logprobs, entropies } = job
     events.push({
       type: 'reveal',
       block: Math.floor(index / job.decoding.blockLength),
       step: index / 2,
       positions: pair.map(({ position }) => position).reverse(),
-      tokenIds: pair.map(({ id }) => id).reverse(),
+      tokenIds,
+      ...(entropies === true ? { entropies: tokenIds.map((id) => id / 1000) } : {}),
+      ...(logprobs === undefined
+        ? {}
+        : { logprobs: tokenIds.map((id) => logprobsOf(id, logprobs)) }),
     })
   }
   return events

@@ -2,36 +2,37 @@
  * The frontier of a generation: the first position that is still masked. Tokens are revealed in
  * any order; only those below the frontier are text.
  */
-export interface Frontier {
+export interface Frontier<Token> {
   /**
    * Takes revealed tokens and gives those that the frontier passes now, in order.
    * Throws RangeError for a position outside the generation or revealed before.
    */
-  reveal(positions: readonly number[], tokenIds: readonly number[]): number[]
+  reveal(positions: readonly number[], tokens: readonly Token[]): Token[]
   /** True while a position above the frontier is revealed, so that there is a hole below it. */
   hasHole(): boolean
 }
 
 /** `start` is the position of the first generated token, `end` the first one beyond the limit. */
-export function createFrontier({ start, end }: { start: number; end: number }): Frontier {
-  const waiting = new Map<number, number>()
+export function createFrontier<Token>(range: { start: number; end: number }): Frontier<Token> {
+  const { start, end } = range
+  const waiting = new Map<number, { token: Token }>()
   let next = start
   return {
-    reveal(positions, tokenIds) {
-      if (positions.length !== tokenIds.length) {
-        throw new RangeError(`${positions.length} positions for ${tokenIds.length} tokens`)
+    reveal(positions, tokens) {
+      if (positions.length !== tokens.length) {
+        throw new RangeError(`${positions.length} positions for ${tokens.length} tokens`)
       }
       positions.forEach((position, index) => {
         if (position < next || waiting.has(position)) {
           throw new RangeError(`position ${position} was revealed before`)
         }
         if (position >= end) throw new RangeError(`position ${position} is not below ${end}`)
-        waiting.set(position, tokenIds[index] as number)
+        waiting.set(position, { token: tokens[index] as Token })
       })
-      const passed: number[] = []
-      for (let id = waiting.get(next); id !== undefined; id = waiting.get(next)) {
+      const passed: Token[] = []
+      for (let held = waiting.get(next); held !== undefined; held = waiting.get(next)) {
         waiting.delete(next)
-        passed.push(id)
+        passed.push(held.token)
         next += 1
       }
       return passed

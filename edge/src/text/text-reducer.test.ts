@@ -17,6 +17,7 @@ function createReducer(options: Partial<TextReducerOptions> = {}): TextReducer {
     stopTokenIds: [TINY.eos, TINY.end],
     stopStrings: [],
     reveals: false,
+    logprobs: false,
     bytesOf: tokenizer.bytesOf,
     ...options,
   })
@@ -137,6 +138,10 @@ test('a stop string across blocks ends the job and counts what had arrived', () 
       completionTokens: completed,
       forwardPasses: { prefill: null, decode: completed },
       tokensPerForward: 1,
+      queueMs: 0,
+      prefillMs: null,
+      decodeMs: null,
+      effectiveGamma: null,
     },
   })
 })

@@ -1,10 +1,19 @@
 import { ApiError, assertNever } from '@setblock/shared'
-import type { EndEvent, FinishReason, JobEvent, RevealEvent, StartEvent } from '@setblock/shared'
+import type {
+  EndEvent,
+  FinishReason,
+  JobEvent,
+  RevealEvent,
+  StartEvent,
+  TokenLogprobs,
+} from '@setblock/shared'
 import { createFrontier } from './frontier.ts'
 import type { Frontier } from './frontier.ts'
 import { createStopMatcher } from './stop-matcher.ts'
 import type { StopMatcher } from './stop-matcher.ts'
-import type { TextEvent, TextUsage } from './text-events.ts'
+import type { RevealedToken, TextEvent, TextToken, TextUsage } from './text-events.ts'
+import { createTokenLedger } from './token-ledger.ts'
+import type { TokenLedger } from './token-ledger.ts'
 
 export interface TextReducerOptions {
   /** Length of the prompt in tokens: the position of the first generated token. */
@@ -17,8 +26,16 @@ export interface TextReducerOptions {
   stopStrings: readonly string[]
   /** Whether to pass reveals on as they come, above the frontier and beyond a stop included. */
   reveals: boolean
+  /** Whether text comes with the log probabilities of its tokens. */
+  logprobs: boolean
   /** The bytes a token adds to the text. */
   bytesOf(this: void, id: number): Uint8Array
+}
+
+/** A token on its way to the frontier. */
+interface Token {
+  id: number
+  logprobs: TokenLogprobs | undefined
 }
 
 /**
@@ -28,17 +45,20 @@ export interface TextReducerOptions {
 export class TextReducer {
   #state: 'writing' | 'text-closed' | 'ended' = 'writing'
   #cachedTokens = 0
+  #queueMs = 0
   #completionTokens = 0
   #forwards = 0
   readonly #options: TextReducerOptions
-  readonly #frontier: Frontier
+  readonly #frontier: Frontier<Token>
   readonly #stops: StopMatcher
   /** One decoder for the whole text: it keeps the bytes of an unfinished character to itself. */
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+  readonly #ledger: TokenLedger | undefined
 
   constructor(options: TextReducerOptions) {
-    const { promptTokens, maxTokens, stopStrings } = options
+    const { promptTokens, maxTokens, stopStrings, logprobs } = options
     this.#options = options
+    this.#ledger = logprobs ? createTokenLedger() : undefined
     this.#frontier = createFrontier({ start: promptTokens, end: promptTokens + maxTokens })
     this.#stops = createStopMatcher(stopStrings)
   }
@@ -67,9 +87,10 @@ export class TextReducer {
     }
   }
 
-  #start({ promptTokens, cachedTokens }: StartEvent): TextEvent[] {
+  #start({ promptTokens, cachedTokens, queueMs }: StartEvent): TextEvent[] {
     if (promptTokens !== this.#options.promptTokens) throw brokenProtocol('a wrong prompt length')
     this.#cachedTokens = cachedTokens
+    this.#queueMs = queueMs
     return [{ type: 'start', promptTokens, cachedTokens }]
   }
 
@@ -78,22 +99,27 @@ export class TextReducer {
     this.#forwards += 1
     const out: TextEvent[] = reveals ? [drawReveal(event, bytesOf)] : []
     let delta = ''
-    for (const id of this.#pass(event)) {
+    for (const token of this.#pass(event)) {
       if (this.#state !== 'writing') break
-      delta += this.#write(id)
+      delta += this.#write(token)
     }
-    if (delta !== '') out.push({ type: 'text', delta })
+    out.push(...this.#send(delta))
     if (this.ended) out.push({ type: 'end', finishReason: 'stop', usage: this.#usageSoFar() })
     return out
   }
 
   /** Takes the next token below the frontier and gives the text that may be sent for it. */
-  #write(id: number): string {
+  #write(token: Token): string {
+    const { stopTokenIds, bytesOf } = this.#options
     this.#completionTokens += 1
-    if (this.#options.stopTokenIds.includes(id)) return this.#closeText()
-    const { text, stopped } = this.#stops.push(
-      this.#utf8.decode(this.#options.bytesOf(id), { stream: true }),
-    )
+    if (stopTokenIds.includes(token.id)) return this.#closeText()
+    const piece = this.#utf8.decode(bytesOf(token.id), { stream: true })
+    if (this.#ledger !== undefined) {
+      const { id, logprobs } = token
+      if (logprobs === undefined) throw brokenProtocol('a token without log probability')
+      this.#ledger.write({ id, logprobs }, piece.length)
+    }
+    const { text, stopped } = this.#stops.push(piece)
     if (stopped) this.#state = 'ended'
     return text
   }
@@ -105,9 +131,18 @@ export class TextReducer {
     return stopped ? text : text + this.#stops.flush()
   }
 
-  #pass({ positions, tokenIds }: RevealEvent): number[] {
+  /** The text event for a delta; tokens wait for text, unless none follows. */
+  #send(delta: string): TextEvent[] {
+    if (this.#ledger === undefined) return delta === '' ? [] : [{ type: 'text', delta }]
+    const tokens: TextToken[] = delta === '' ? [] : this.#ledger.send(delta.length)
+    if (this.#state !== 'writing') tokens.push(...this.#ledger.close())
+    return delta === '' && tokens.length === 0 ? [] : [{ type: 'text', delta, tokens }]
+  }
+
+  #pass({ positions, tokenIds, logprobs }: RevealEvent): Token[] {
+    const tokens = tokenIds.map((id, index) => ({ id, logprobs: logprobs?.[index] }))
     try {
-      return this.#frontier.reveal(positions, tokenIds)
+      return this.#frontier.reveal(positions, tokens)
     } catch (cause) {
       throw brokenProtocol('an impossible reveal', cause)
     }
@@ -118,8 +153,7 @@ export class TextReducer {
     const closed = this.#state === 'text-closed'
     if (!closed) {
       if (this.#frontier.hasHole()) throw brokenProtocol('an end with a hole below a token')
-      const delta = this.#closeText()
-      if (delta !== '') out.push({ type: 'text', delta })
+      out.push(...this.#send(this.#closeText()))
     }
     this.#state = 'ended'
     const finishReason: FinishReason = closed ? 'stop' : event.finishReason
@@ -134,6 +168,10 @@ export class TextReducer {
       completionTokens: this.#completionTokens,
       forwardPasses: { prefill: null, decode: this.#forwards },
       tokensPerForward: this.#completionTokens / this.#forwards,
+      queueMs: this.#queueMs,
+      prefillMs: null,
+      decodeMs: null,
+      effectiveGamma: null,
     }
   }
 }
@@ -142,7 +180,12 @@ function drawReveal(event: RevealEvent, bytesOf: (id: number) => Uint8Array): Te
   const alone = new TextDecoder('utf-8', { ignoreBOM: true })
   const tokens = event.positions.map((position, index) => {
     const id = event.tokenIds[index] as number
-    return { position, id, text: alone.decode(bytesOf(id)) }
+    const token: RevealedToken = { position, id, text: alone.decode(bytesOf(id)) }
+    const entropy = event.entropies?.[index]
+    if (entropy !== undefined) token.entropy = entropy
+    const logprobs = event.logprobs?.[index]
+    if (logprobs !== undefined) token.logprobs = logprobs
+    return token
   })
   return { type: 'reveal', block: event.block, step: event.step, tokens }
 }

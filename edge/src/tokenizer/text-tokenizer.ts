@@ -14,6 +14,8 @@ export interface TextTokenizer {
   encodeTemplate(text: string): number[]
   /** The bytes a token adds to the text; none for special tokens. */
   bytesOf(this: void, id: number): Uint8Array
+  /** How the vocabulary writes a token; for control tokens, which have no bytes. */
+  nameOf(this: void, id: number): string
 }
 
 /**
@@ -49,6 +51,7 @@ export function createTextTokenizer(file: object, config: object): TextTokenizer
     vocabularySize,
     longestToken,
     bytesOf,
+    nameOf: (id) => library.id_to_token(id) ?? '',
     encodeTemplate: (text) => library.encode(text, { add_special_tokens: false }).ids,
     // The library's encode() looks for special tokens first and has no switch for it, so text from
     // outside goes through the parts behind that search.

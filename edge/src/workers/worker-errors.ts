@@ -17,6 +17,29 @@ const PUBLIC_CODES: ReadonlySet<ErrorCode> = new Set([
   'deadline_exceeded',
 ])
 
+/** Fields of a job, and what a client calls them. */
+const CLIENT_FIELDS: Readonly<Record<string, string>> = {
+  tokenIds: 'prompt',
+  maxTokens: 'max_tokens',
+  latencyBudgetMs: 'latency_budget_ms',
+  entropies: 'reveals',
+  grammar: 'response_format',
+  'grammar.jsonSchema': 'response_format',
+  'decoding.mode': 'mode',
+  'decoding.gamma': 'gamma',
+  'decoding.rule': 'rule',
+  'decoding.blockLength': 'block_length',
+  'sampling.temperature': 'temperature',
+  'sampling.topP': 'top_p',
+  'sampling.topK': 'top_k',
+  'sampling.seed': 'seed',
+}
+
+/** A message that begins with the field it is about, in the client's words. */
+function renamed(message: string, param: string, field: string): string {
+  return message.startsWith(`${param}:`) ? field + message.slice(param.length) : message
+}
+
 /** Reads the refusal of a worker, of which at most `bytesMax` bytes count. */
 export async function readRefusal(response: WorkerResponse, bytesMax: number): Promise<ApiError> {
   const parsed = errorEnvelopeSchema.safeParse(await readJson(response, bytesMax))
@@ -30,8 +53,10 @@ export async function readRefusal(response: WorkerResponse, bytesMax: number): P
   const { code, message, param } = parsed.data.error
   if (!PUBLIC_CODES.has(code)) return ApiError.from(new Error(`a worker refused a job: ${code}`))
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
-  return new ApiError(code, message, {
-    param: param ?? undefined,
+  const field = param === null ? undefined : (CLIENT_FIELDS[param] ?? param)
+  const text = field === undefined || param === null ? message : renamed(message, param, field)
+  return new ApiError(code, text, {
+    param: field,
     retryAfterSeconds: Number.isFinite(seconds) ? seconds : undefined,
   })
 }

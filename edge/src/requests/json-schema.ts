@@ -1,0 +1,140 @@
+import { limits } from '@setblock/shared'
+import * as z from 'zod'
+import { edgeLimits } from '../limits.ts'
+import { closedObject, textSchema } from './fields.ts'
+
+/**
+ * The part of JSON Schema (2020-12) that an answer can be held to while it is generated. A keyword
+ * outside of it is refused by its path, since an ignored one would be a broken promise.
+ */
+export interface JsonSchemaNode {
+  type?: string | string[] | undefined
+  enum?: unknown[] | undefined
+  const?: unknown
+  anyOf?: JsonSchemaNode[] | undefined
+  $ref?: string | undefined
+  $defs?: Record<string, JsonSchemaNode> | undefined
+  properties?: Record<string, JsonSchemaNode> | undefined
+  required?: string[] | undefined
+  additionalProperties?: boolean | JsonSchemaNode | undefined
+  items?: JsonSchemaNode | undefined
+  prefixItems?: JsonSchemaNode[] | undefined
+  [keyword: string]: unknown
+}
+
+const count = z.int().min(0).optional()
+const bound = z.number().optional()
+const text = textSchema.optional()
+const typeName = z.enum(['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'])
+const child = z.lazy(() => nodeSchema)
+const children = z.array(child).min(1)
+const named = z.record(textSchema.min(1), child)
+
+const nodeSchema: z.ZodType<JsonSchemaNode> = closedObject({
+  type: z.union([typeName, z.array(typeName).min(1)]).optional(),
+  enum: z.array(z.json()).min(1).optional(),
+  const: z.json().optional(),
+  anyOf: children.optional(),
+  $ref: z
+    .string()
+    .regex(/^#(?:\/\$defs\/[^/~]+)?$/, 'must be # or #/$defs/<name>')
+    .optional(),
+  $defs: named.optional(),
+  properties: named.optional(),
+  required: z.array(textSchema).optional(),
+  additionalProperties: z.union([z.boolean(), child]).optional(),
+  items: child.optional(),
+  prefixItems: children.optional(),
+  minItems: count,
+  maxItems: count,
+  minLength: count,
+  maxLength: count,
+  pattern: textSchema.refine(isPattern, 'must be a regular expression').optional(),
+  format: text,
+  minimum: bound,
+  maximum: bound,
+  exclusiveMinimum: bound,
+  exclusiveMaximum: bound,
+  title: text,
+  description: text,
+  default: z.json().optional(),
+  examples: z.array(z.json()).optional(),
+  $schema: text,
+  $id: text,
+  $comment: text,
+}).meta({
+  id: 'JsonSchema',
+  description: 'The keywords of JSON Schema 2020-12 that an answer can be held to.',
+})
+
+/** A JSON Schema from a client: known keywords, references that lead somewhere, bounded size. */
+export const jsonSchemaSchema = nodeSchema.superRefine((root, context) => {
+  const problem = findProblem(root)
+  if (problem !== undefined) context.addIssue({ code: 'custom', ...problem })
+})
+
+interface Problem {
+  path: (string | number)[]
+  message: string
+}
+
+function findProblem(root: JsonSchemaNode): Problem | undefined {
+  const { jsonSchemaDepthMax, jsonSchemaNodesMax } = edgeLimits
+  if (JSON.stringify(root).length > limits.jsonSchemaCharactersMax) {
+    return { path: [], message: `may have ${limits.jsonSchemaCharactersMax} characters of JSON` }
+  }
+  const definitions = new Set(Object.keys(root.$defs ?? {}))
+  const open: { node: JsonSchemaNode; path: Problem['path']; depth: number }[] = [
+    { node: root, path: [], depth: 1 },
+  ]
+  for (let seen = 1; open.length > 0; seen++) {
+    const { node, path, depth } = open.pop()!
+    if (depth > jsonSchemaDepthMax) {
+      return { path, message: `is nested deeper than ${jsonSchemaDepthMax} schemas` }
+    }
+    if (seen > jsonSchemaNodesMax) {
+      return { path: [], message: `may have ${jsonSchemaNodesMax} schemas in it` }
+    }
+    const problem = checkNode(node, definitions)
+    if (problem !== undefined) return { ...problem, path: [...path, ...problem.path] }
+    for (const [steps, inner] of childrenOf(node)) {
+      open.push({ node: inner, path: [...path, ...steps], depth: depth + 1 })
+    }
+  }
+  return undefined
+}
+
+function checkNode(node: JsonSchemaNode, definitions: ReadonlySet<string>): Problem | undefined {
+  const { $ref, required, properties, additionalProperties } = node
+  const target = $ref?.slice('#/$defs/'.length)
+  if (target !== undefined && target !== '' && !definitions.has(target)) {
+    return { path: ['$ref'], message: 'leads nowhere' }
+  }
+  const known = new Set(Object.keys(properties ?? {}))
+  const missing = required?.findIndex((name) => !known.has(name)) ?? -1
+  if (missing >= 0 && additionalProperties === false) {
+    return { path: ['required', missing], message: 'is none of the properties' }
+  }
+  return undefined
+}
+
+function* childrenOf(node: JsonSchemaNode): Generator<[Problem['path'], JsonSchemaNode]> {
+  for (const keyword of ['$defs', 'properties'] as const) {
+    for (const [name, inner] of Object.entries(node[keyword] ?? {})) yield [[keyword, name], inner]
+  }
+  for (const keyword of ['anyOf', 'prefixItems'] as const) {
+    for (const [index, inner] of (node[keyword] ?? []).entries()) yield [[keyword, index], inner]
+  }
+  for (const keyword of ['items', 'additionalProperties'] as const) {
+    const inner = node[keyword]
+    if (typeof inner === 'object') yield [[keyword], inner]
+  }
+}
+
+function isPattern(source: string): boolean {
+  try {
+    return new RegExp(source, 'u') instanceof RegExp
+  } catch {
+    return false
+  }
+}
