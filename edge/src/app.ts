@@ -7,12 +7,16 @@ import { requestLog } from './http/request-log.ts'
 import { generationRoutes } from './routes/generation.ts'
 import { healthRoutes } from './routes/health.ts'
 import { modelRoutes } from './routes/models.ts'
+import { referenceRoutes } from './routes/reference.ts'
 
 /** What each path is asked with; any other method gets a 405 that says so. */
 const METHODS: Readonly<Record<string, string>> = {
   '/': 'GET, HEAD',
   '/healthz': 'GET, HEAD',
   '/readyz': 'GET, HEAD',
+  '/openapi.json': 'GET, HEAD',
+  '/docs': 'GET, HEAD',
+  '/docs/style.css': 'GET, HEAD',
   '/v1/models': 'GET, HEAD',
   '/v1/models/:id': 'GET, HEAD',
   '/v1/chat/completions': 'POST',
@@ -29,9 +33,13 @@ export function createApp(deps: EdgeDeps): Hono<EdgeBindings> {
   app.use('/v1/*', requireKey(deps))
 
   app.get('/', (c) =>
-    c.json({ name: 'setblock', links: { models: '/v1/models', health: '/healthz' } }),
+    c.json({
+      name: 'setblock',
+      links: { docs: '/docs', openapi: '/openapi.json', models: '/v1/models', health: '/healthz' },
+    }),
   )
   app.route('/', healthRoutes(deps))
+  app.route('/', referenceRoutes())
   app.route('/v1', modelRoutes(deps))
   app.route('/v1', generationRoutes(deps))
 

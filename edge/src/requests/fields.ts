@@ -27,6 +27,7 @@ export function neutral(...values: readonly unknown[]) {
     .meta({
       description: 'Not offered: only values without effect are accepted.',
       enum: [...values, null],
+      'x-not-offered': true,
     })
 }
 

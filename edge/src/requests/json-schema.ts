@@ -26,25 +26,37 @@ const count = z.int().min(0).optional()
 const bound = z.number().optional()
 const text = textSchema.optional()
 const typeName = z.enum(['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'])
-const child = z.lazy(() => nodeSchema)
-const children = z.array(child).min(1)
-const named = z.record(textSchema.min(1), child)
+const some = (): z.ZodType<JsonSchemaNode[]> => z.array(nodeSchema).min(1)
+const named = (): z.ZodType<Record<string, JsonSchemaNode>> =>
+  z.record(textSchema.min(1), nodeSchema)
 
 const nodeSchema: z.ZodType<JsonSchemaNode> = closedObject({
   type: z.union([typeName, z.array(typeName).min(1)]).optional(),
-  enum: z.array(z.json()).min(1).optional(),
-  const: z.json().optional(),
-  anyOf: children.optional(),
+  enum: z.array(z.unknown()).min(1).optional(),
+  const: z.unknown().optional(),
+  get anyOf() {
+    return some().optional()
+  },
   $ref: z
     .string()
     .regex(/^#(?:\/\$defs\/[^/~]+)?$/, 'must be # or #/$defs/<name>')
     .optional(),
-  $defs: named.optional(),
-  properties: named.optional(),
+  get $defs() {
+    return named().optional()
+  },
+  get properties() {
+    return named().optional()
+  },
   required: z.array(textSchema).optional(),
-  additionalProperties: z.union([z.boolean(), child]).optional(),
-  items: child.optional(),
-  prefixItems: children.optional(),
+  get additionalProperties() {
+    return z.union([z.boolean(), nodeSchema]).optional()
+  },
+  get items() {
+    return nodeSchema.optional()
+  },
+  get prefixItems() {
+    return some().optional()
+  },
   minItems: count,
   maxItems: count,
   minLength: count,
@@ -57,10 +69,9 @@ const nodeSchema: z.ZodType<JsonSchemaNode> = closedObject({
   exclusiveMaximum: bound,
   title: text,
   description: text,
-  default: z.json().optional(),
-  examples: z.array(z.json()).optional(),
+  default: z.unknown().optional(),
+  examples: z.array(z.unknown()).optional(),
   $schema: text,
-  $id: text,
   $comment: text,
 }).meta({
   id: 'JsonSchema',

@@ -1,0 +1,30 @@
+import { Hono } from 'hono'
+import type { Context } from 'hono'
+import type { EdgeBindings } from '../deps.ts'
+import { renderReference } from '../docs/page.ts'
+import { REFERENCE_STYLE } from '../docs/style.ts'
+import { createOpenApiDocument } from '../openapi/document.ts'
+import type { OpenApiDocument } from '../openapi/document.ts'
+
+const CACHE = { 'cache-control': 'public, max-age=300' }
+const PAGE_HEADERS = {
+  ...CACHE,
+  'content-security-policy':
+    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; " +
+    "frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+}
+
+/** The API's description, for programs and for people. Made when first asked for. */
+export function referenceRoutes(): Hono<EdgeBindings> {
+  let document: OpenApiDocument | undefined
+  const describe = () => (document ??= createOpenApiDocument())
+  const style = (c: Context) =>
+    c.body(REFERENCE_STYLE, 200, { ...CACHE, 'content-type': 'text/css; charset=utf-8' })
+
+  return new Hono<EdgeBindings>()
+    .get('/openapi.json', (c) => c.json(describe(), 200, CACHE))
+    .get('/docs', (c) => c.html(renderReference(describe()), 200, PAGE_HEADERS))
+    .get('/docs/style.css', style)
+}
