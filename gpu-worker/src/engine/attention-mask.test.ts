@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import {
   fillAttentionBias,
-  fillTokens,
+  fillRows,
   forwardShape,
   rowCount,
   selectRows,
@@ -36,18 +36,27 @@ const batch: SequenceInput[] = [
   { cachedLength: 0, rows: rowsOf({ groups: [{ tokens: [40, 41], afterTail: 0 }], top: 'all' }) },
   { cachedLength: 5, rows: rowsOf({ tail: [50], readTail: 1, top: 'all' }) },
 ]
-const shape: ForwardShape = { sequences: 3, rows: 9, keys: 15 }
+const shape: ForwardShape = {
+  sequences: 3,
+  packedRows: 11,
+  rows: 9,
+  headsPerGroup: 1,
+  keys: 15,
+}
 
-test('tokens and positions follow the cache, groups the tail rows they see', () => {
-  const ids = new Int32Array(27).fill(-1)
+test('rows lie packed, positions spread; both follow the cache, groups the tail rows they see', () => {
+  const [ids, packed] = [new Int32Array(11).fill(-1), new Int32Array(11).fill(-1)]
+  const spread = new Int32Array(27).fill(-1)
   const positions = new BigInt64Array(27).fill(-1n)
-  fillTokens({ ids, positions }, shape, batch)
+  fillRows({ ids, packed, spread, positions }, shape, batch)
+  assert.deepEqual([...ids], [10, 11, 12, 20, 21, 30, 31, 32, 40, 41, 50])
+  assert.deepEqual([...packed], [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 18])
   assert.deepEqual(
-    [...ids],
+    [...spread],
     [
-      [10, 11, 12, 20, 21, 30, 31, 32, 0],
-      [40, 41, 0, 0, 0, 0, 0, 0, 0],
-      [50, 0, 0, 0, 0, 0, 0, 0, 0],
+      [0, 1, 2, 3, 4, 5, 6, 7, 0],
+      [8, 9, 0, 0, 0, 0, 0, 0, 0],
+      [10, 0, 0, 0, 0, 0, 0, 0, 0],
     ].flat(),
   )
   assert.deepEqual(
@@ -109,10 +118,23 @@ test('the bias agrees with the rule asked row by row and key by key', () => {
   assert.deepEqual(drawnBias(), expected)
 })
 
+test('heads that share keys see what their row sees', () => {
+  const [once, repeated] = [drawnBias(), drawnBias(3)]
+  assert.deepEqual(
+    repeated,
+    once.flatMap((row) => [row, row, row]),
+  )
+})
+
 test('the shape pads rows to the longest sequence and keys to whole multiples', () => {
-  assert.deepEqual(forwardShape(batch), { sequences: 3, rows: 8, keys: KEY_MULTIPLE })
+  const padded = { sequences: 3, packedRows: 11, rows: 8, keys: KEY_MULTIPLE }
+  assert.deepEqual(forwardShape(batch, 2), { ...padded, headsPerGroup: 2 })
   const lone = { cachedLength: KEY_MULTIPLE - 1, rows: rowsOf({ tail: [1] }) }
-  assert.deepEqual(forwardShape([lone]), { sequences: 1, rows: 2, keys: 2 * KEY_MULTIPLE })
+  const alone = { sequences: 1, packedRows: 1 }
+  const grouped = { ...alone, rows: 1, headsPerGroup: 2, keys: KEY_MULTIPLE }
+  assert.deepEqual(forwardShape([lone], 2), grouped)
+  const single = { ...alone, rows: 2, headsPerGroup: 1, keys: 2 * KEY_MULTIPLE }
+  assert.deepEqual(forwardShape([lone], 1), single)
 })
 
 test('selectors name the read rows, and those of them that want more', () => {
@@ -120,18 +142,19 @@ test('selectors name the read rows, and those of them that want more', () => {
     batch.map(({ rows }) => rowCount(rows)),
     [8, 2, 1],
   )
-  assert.deepEqual(selectRows(shape, batch), {
-    logitRows: [1, 2, 3, 4, 5, 6, 7, 9, 10, 18],
+  assert.deepEqual(selectRows(batch), {
+    logitRows: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
     entropyRows: [0, 1, 2, 3, 4, 5, 6],
     topRows: [0, 1, 7, 8, 9],
   })
 })
 
-function drawnBias(): string[] {
+function drawnBias(headsPerGroup = 1): string[] {
   const { keys } = shape
-  const bias = new Float32Array(shape.sequences * shape.rows * keys).fill(NaN)
-  fillAttentionBias(bias, shape, batch)
-  return Array.from({ length: shape.sequences * shape.rows }, (_, row) =>
+  const count = shape.sequences * shape.rows * headsPerGroup
+  const bias = new Float32Array(count * keys).fill(NaN)
+  fillAttentionBias(bias, { ...shape, headsPerGroup }, batch)
+  return Array.from({ length: count }, (_, row) =>
     Array.from(bias.subarray(row * keys, (row + 1) * keys), (value) => {
       assert.ok(value === 0 || value === HIDDEN_BIAS)
       return value === 0 ? '1' : '0'

@@ -9,7 +9,7 @@ import * as z from 'zod'
 import { roundUpKeys } from './attention-mask.ts'
 import { GRAPH, HIDDEN_BIAS } from './graph-contract.ts'
 import { OnnxGraph, tensor } from './onnx-graph.ts'
-import type { Feeds } from './onnx-graph.ts'
+import type { Feed } from './onnx-graph.ts'
 import { buildGraph } from '../model-builder/build-graph.ts'
 import { readCheckpoint } from '../model-builder/checkpoint.ts'
 import type { Checkpoint } from '../model-builder/checkpoint.ts'
@@ -57,17 +57,21 @@ for (const name of ['golden-llama', 'golden-qwen3']) {
 async function runCase(graph: OnnxGraph, { architecture }: Checkpoint, golden: GoldenCase) {
   const { tokens, positions, visible, rows } = golden
   const width = roundUpKeys(tokens.length)
-  const bias = new Float32Array(tokens.length * width).fill(HIDDEN_BIAS)
-  for (const [query, keys] of visible.entries()) {
-    for (const [key, flag] of keys.split('').entries()) {
-      if (flag === '1') bias[query * width + key] = 0
+  const group = architecture.heads / architecture.keyValueHeads
+  const bias = new Float32Array(tokens.length * group * width).fill(HIDDEN_BIAS)
+  for (let row = 0; row < tokens.length * group; row++) {
+    for (const [key, flag] of visible[Math.floor(row / group)]!.split('').entries()) {
+      if (flag === '1') bias[row * width + key] = 0
     }
   }
-  const feeds: Feeds = {
-    [GRAPH.inputIds]: tensor(Int32Array.from(tokens), [1, tokens.length]),
+  const order = Int32Array.from(tokens.keys())
+  const feeds: Record<string, Feed> = {
+    [GRAPH.inputIds]: tensor(Int32Array.from(tokens), [tokens.length]),
+    [GRAPH.spreadRows]: tensor(order, [1, tokens.length]),
+    [GRAPH.packedRows]: tensor(order, [tokens.length]),
     [GRAPH.positionIds]: tensor(BigInt64Array.from(positions, BigInt), [1, tokens.length]),
     [GRAPH.writePositions]: tensor(BigInt64Array.of(0n), [1]),
-    [GRAPH.attentionBias]: tensor(bias, [1, 1, tokens.length, width]),
+    [GRAPH.attentionBias]: tensor(bias, [1, 1, tokens.length * group, width]),
     [GRAPH.logitRows]: tensor(Int32Array.from(rows), [rows.length]),
     [GRAPH.entropyRows]: tensor(Int32Array.of(0), [1]),
     [GRAPH.topRows]: tensor(Int32Array.of(0), [1]),
@@ -79,7 +83,7 @@ async function runCase(graph: OnnxGraph, { architecture }: Checkpoint, golden: G
     feeds[GRAPH.pastKey(layer)] = tensor(empty, pastShape)
     feeds[GRAPH.pastValue(layer)] = tensor(empty, pastShape)
   }
-  return (await graph.run(feeds))[GRAPH.logits]!.data as Float32Array
+  return (await graph.run(feeds, [GRAPH.logits]))[GRAPH.logits]!.data as Float32Array
 }
 
 function assertLogitsEqual(actual: Float32Array, golden: GoldenCase, maskTokenId: number): void {

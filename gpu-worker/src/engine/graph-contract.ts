@@ -1,17 +1,21 @@
 /**
  * Names and shapes by which the model builder and the engine agree on a graph.
  *
- * B sequences, S rows of a sequence (padded), T key positions (padded), R read rows, V vocabulary,
- * L layers, KV key-value heads, D head size.
+ * N rows of all sequences together, B sequences, S rows of the widest of them, T key positions
+ * (padded), R read rows, V vocabulary, L layers, KV key-value heads, G query heads to each of them,
+ * D head size.
  *
  * | input | type, shape | content |
  * |---|---|---|
- * | input_ids | int32 (B, S) | tail tokens, then each group's tokens, then padding |
+ * | input_ids | int32 (N) | sequence after sequence: tail tokens, then each group's tokens |
+ * | spread_rows | int32 (B, S) | which of the N rows is row i of sequence b; padding any |
+ * | packed_rows | int32 (N) | where those rows lie among the spread ones, as b*S + i |
  * | position_ids | int64 (B, S) | absolute positions, for RoPE |
  * | write_positions | int64 (B) | key position of each sequence's first row: its cached length |
- * | attention_bias | float (B, 1, S, T) | 0 where the row sees the key, HIDDEN_BIAS where not |
+ * | attention_bias | float (B, 1, S*G, T) | 0 where the row sees the key, HIDDEN_BIAS where not; G |
+ * | | | times the same for each row |
  * | past_key.l, past_value.l | float (B, T, KV*D) | cached rows of layer l, keys already rotated |
- * | logit_rows | int32 (R) | rows to read, as b*S + i |
+ * | logit_rows | int32 (R) | rows to read, of the N |
  * | entropy_rows, top_rows | int32 (E), (P) | indices into the R read rows, one entry at least |
  *
  * | output | type, shape | content |
@@ -23,15 +27,20 @@
  * | new_rows | float (B, S, L*2*KV*D) | per row: keys then values of layer 0, of layer 1 ... |
  * | logits | float (R, V) | only in graphs built for parity tests |
  *
+ * Only attention knows sequences: everything else runs on N rows without padding, so that a batch
+ * costs by its rows however unequal its sequences are.
+ *
  * A forward's own keys and values are written behind the cached ones before attention, so that a
  * token's key lies at the same index whether it is cached or among this forward's rows. Sums over
  * keys then run in the same order, and a row's result is the same to the last bit however the rows
- * before it were split over forwards (see KEY_MULTIPLE and ROWS_MIN).
+ * before it were split over forwards (see KEY_MULTIPLE and HEAD_ROWS_MIN).
  *
  * The mask token is pushed out of reach in the head, so no output ever names it.
  */
 export const GRAPH = {
   inputIds: 'input_ids',
+  spreadRows: 'spread_rows',
+  packedRows: 'packed_rows',
   positionIds: 'position_ids',
   writePositions: 'write_positions',
   attentionBias: 'attention_bias',
@@ -52,8 +61,8 @@ export const GRAPH = {
 
 /** Every input of a graph with this many layers. */
 export function graphInputs(layers: number): string[] {
-  const { inputIds, positionIds, writePositions, attentionBias } = GRAPH
-  const rows = [inputIds, positionIds, writePositions, attentionBias]
+  const { inputIds, spreadRows, packedRows, positionIds, writePositions, attentionBias } = GRAPH
+  const rows = [inputIds, spreadRows, packedRows, positionIds, writePositions, attentionBias]
   const selectors = [GRAPH.logitRows, GRAPH.entropyRows, GRAPH.topRows]
   const past = Array.from({ length: layers }, (_, l) => [GRAPH.pastKey(l), GRAPH.pastValue(l)])
   return [...rows, ...selectors, ...past.flat()]
@@ -71,5 +80,8 @@ export const HIDDEN_BIAS = -1e9
  */
 export const KEY_MULTIPLE = 64
 
-/** S is at least this: the runtime multiplies a lone row by another kernel, with other rounding. */
-export const ROWS_MIN = 2
+/**
+ * S*G, the rows of one key-value head in attention, is at least this: the runtime multiplies a lone
+ * row by another kernel, with other rounding.
+ */
+export const HEAD_ROWS_MIN = 2

@@ -130,9 +130,16 @@ test('a ragged batch equals its sequences alone', async () => {
   }
 })
 
-for (const precision of ['int8', 'fp32'] as const) {
-  test(`${precision}: a row is the same to the last bit however the work is split`, async () => {
-    const shape = { hiddenSize: 64, headSize: 32, intermediateSize: 112, vocabularySize: 256 }
+for (const [precision, keyValueHeads] of [
+  ['int8', 2],
+  ['int8', 4],
+  ['fp32', 2],
+  ['fp32', 4],
+] as const) {
+  const name = `${precision}, ${keyValueHeads} key-value heads`
+  test(`${name}: a row is the same to the last bit however the work is split`, async () => {
+    const sizes = { hiddenSize: 64, headSize: 32, intermediateSize: 112, vocabularySize: 256 }
+    const shape = { ...sizes, keyValueHeads }
     const { engine } = await setUp(precision, { seed: 17, ...shape })
     const random = seededRandom(41)
     const tokens = Array.from({ length: 150 }, () => Math.floor(random() * 256))

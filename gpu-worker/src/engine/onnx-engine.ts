@@ -1,27 +1,24 @@
 import { assert } from '@setblock/shared'
 import type { Manifest } from '@setblock/shared'
 
-import {
-  fillAttentionBias,
-  fillTokens,
-  forwardShape,
-  roundUpKeys,
-  selectRows,
-} from './attention-mask.ts'
+import { fillAttentionBias, fillRows, forwardShape } from './attention-mask.ts'
+import { roundUpKeys, rowsMin, selectRows } from './attention-mask.ts'
 import type { ForwardShape, SequenceInput } from './attention-mask.ts'
 import { checkRows } from './check-rows.ts'
 import type { RowLimits } from './check-rows.ts'
 import type { Engine, EngineLimits, SequenceId, SequenceRows } from './engine.ts'
-import { GRAPH, graphInputs, ROWS_MIN } from './graph-contract.ts'
+import { FeedBuffer } from './feed-buffer.ts'
+import { GRAPH, graphInputs } from './graph-contract.ts'
 import { KvPool, kvPoolBytes } from './kv-pool.ts'
 import type { KvPoolOptions } from './kv-pool.ts'
 import type { LoadedModel } from './manifest.ts'
 import { ModelError } from './model-error.ts'
-import { OnnxGraph, tensor } from './onnx-graph.ts'
-import type { Feeds, RuntimeOptions } from './onnx-graph.ts'
+import { OnnxGraph } from './onnx-graph.ts'
+import type { Feed, Feeds, RuntimeOptions } from './onnx-graph.ts'
 import { PastFeeds } from './past-feeds.ts'
+import { planRuns } from './plan-runs.ts'
+import type { RunCost } from './plan-runs.ts'
 import { splitResults } from './results.ts'
-import { ScratchBuffer } from './scratch-buffer.ts'
 import type { RowResults } from '../decoding/rows.ts'
 
 /**
@@ -34,6 +31,9 @@ const GROUPS_MAX = 4
 
 /** Host memory that the caches of all sequences may take together, bytes. */
 const KV_BYTES_MAX = 8 * 1024 ** 3
+
+/** Time of an int8 multiplication against one of attention, which stays in fp32. */
+const INT8_TIME_SHARE = 0.3
 
 export interface OnnxEngineOptions extends RuntimeOptions {
   readonly sequencesMax: number
@@ -62,7 +62,7 @@ export async function createOnnxEngine(
 
 function poolOptions(manifest: Manifest, sequencesMax: number): KvPoolOptions {
   const { architecture, contextLength, maxBlockLength } = manifest
-  const rowsBehind = ROWS_MIN + GROUPS_MAX * maxBlockLength
+  const rowsBehind = rowsMin(headsPerGroup(manifest)) + GROUPS_MAX * maxBlockLength
   return {
     sequencesMax,
     contextLength,
@@ -72,14 +72,27 @@ function poolOptions(manifest: Manifest, sequencesMax: number): KvPoolOptions {
   }
 }
 
-/** What the last forward left for commits. */
-interface LastForward {
-  /** `new_rows` of the graph, (B, S, rowLength) */
+function headsPerGroup({ architecture }: Manifest): number {
+  return architecture.heads / architecture.keyValueHeads
+}
+
+/**
+ * Multiplications of a run, those of int8 matmuls counted by the share of time they take. A run's
+ * fixed cost is that of about 8 rows (bench/README.md).
+ */
+function runCost({ architecture }: Manifest): RunCost {
+  const { layers, hiddenSize, heads, keyValueHeads, headSize, intermediateSize } = architecture
+  const attentionMatrices = 2 * (heads + keyValueHeads) * headSize * hiddenSize
+  const perLayer = attentionMatrices + 3 * hiddenSize * intermediateSize
+  const row = (layers * perLayer + hiddenSize * architecture.vocabularySize) * INT8_TIME_SHARE
+  return { fixed: 8 * row, row, rowKey: layers * 2 * heads * headSize }
+}
+
+/** What a forward left of a sequence that has not committed. */
+interface Pending {
+  /** Keys and values of its rows, from its first row on. */
   readonly newRows: Float32Array
-  /**
-   * Per sequence that has not committed: where its rows start, and how many of them are tail rows.
-   */
-  readonly open: Map<SequenceId, { firstRow: number; tailRows: number }>
+  readonly tailRows: number
 }
 
 /** The engine on ONNX Runtime's CPU provider, cache on the host. */
@@ -91,16 +104,28 @@ export class OnnxEngine implements Engine {
   readonly #rowLimits: RowLimits
   /** Values per row of `new_rows`: keys and values of every layer. */
   readonly #newRowLength: number
-  readonly #ids = new ScratchBuffer((length) => new Int32Array(length))
-  readonly #positions = new ScratchBuffer((length) => new BigInt64Array(length))
-  readonly #bias = new ScratchBuffer((length) => new Float32Array(length))
-  #last: LastForward | undefined
+  readonly #headsPerGroup: number
+  readonly #runCost: RunCost
+  readonly #buffers = {
+    ids: int32Buffer(),
+    spread: int32Buffer(),
+    packed: int32Buffer(),
+    positions: new FeedBuffer((length) => new BigInt64Array(length)),
+    writePositions: new FeedBuffer((length) => new BigInt64Array(length)),
+    bias: new FeedBuffer((length) => new Float32Array(length)),
+    logitRows: int32Buffer(),
+    entropyRows: int32Buffer(),
+    topRows: int32Buffer(),
+  }
+  #pending = new Map<SequenceId, Pending>()
   #state: 'idle' | 'running' | 'disposed' = 'idle'
 
   constructor(graph: OnnxGraph, manifest: Manifest, sequencesMax: number) {
     const { architecture, contextLength, maxBlockLength } = manifest
     this.limits = { sequencesMax, contextLength, maxBlockLength, rowsMax: ROWS_MAX }
     this.#graph = graph
+    this.#headsPerGroup = headsPerGroup(manifest)
+    this.#runCost = runCost(manifest)
     this.#rowLimits = {
       ...this.limits,
       groupRowsMax: GROUPS_MAX * maxBlockLength,
@@ -117,7 +142,8 @@ export class OnnxEngine implements Engine {
   }
 
   close(sequence: SequenceId): void {
-    this.#last?.open.delete(sequence)
+    this.#pending.delete(sequence)
+    this.#pastFeeds.forget(sequence)
     this.#pool.close(sequence)
   }
 
@@ -128,44 +154,32 @@ export class OnnxEngine implements Engine {
   async forward(batch: readonly SequenceRows[]): Promise<RowResults[]> {
     assert(this.#state === 'idle', `forward while ${this.#state}`)
     const inputs = this.#checkBatch(batch)
-    this.#last = undefined
-    const shape = forwardShape(inputs)
-    const selectors = selectRows(shape, inputs)
-    const feeds: Feeds = {
-      ...this.#rowFeeds(shape, inputs),
-      // The graph needs an entry in each selector; a row nobody asked for is dropped here.
-      [GRAPH.logitRows]: indices(selectors.logitRows),
-      [GRAPH.entropyRows]: indices(selectors.entropyRows),
-      [GRAPH.topRows]: indices(selectors.topRows),
-      ...this.#pastFeeds.feeds(
-        batch.map(({ sequence }) => sequence),
-        shape.keys,
-      ),
-    }
+    this.#pending.clear()
+    const results: RowResults[] = []
     this.#state = 'running'
-    const outputs = await this.#graph.run(feeds).finally(() => (this.#state = 'idle'))
-    const open = new Map<SequenceId, { firstRow: number; tailRows: number }>()
-    for (const [index, { sequence, tail }] of batch.entries()) {
-      open.set(sequence, { firstRow: index * shape.rows, tailRows: tail.length })
+    try {
+      for (const run of planRuns(inputs, this.#runCost)) {
+        const ofRun = await this.#run(
+          run.map((index) => batch[index]!),
+          run.map((index) => inputs[index]!),
+        )
+        for (const [place, index] of run.entries()) results[index] = ofRun[place]!
+      }
+    } finally {
+      this.#state = 'idle'
     }
-    this.#last = { newRows: outputs[GRAPH.newRows]!.data as Float32Array, open }
-    return splitResults(batch, outputs)
+    return results
   }
 
   commit(sequence: SequenceId, rows: number): void {
-    const last = this.#last
-    const pending = last?.open.get(sequence)
-    assert(
-      last !== undefined && pending !== undefined,
-      `sequence ${sequence} has no forward to commit`,
-    )
+    const pending = this.#pending.get(sequence)
+    assert(pending !== undefined, `sequence ${sequence} has no forward to commit`)
     assert(
       Number.isInteger(rows) && rows >= 0 && rows <= pending.tailRows,
       `commit of ${rows} rows is not within the ${pending.tailRows} tail rows`,
     )
-    last.open.delete(sequence)
-    const start = pending.firstRow * this.#newRowLength
-    this.#pool.append(sequence, last.newRows.subarray(start), rows)
+    this.#pending.delete(sequence)
+    this.#pool.append(sequence, pending.newRows, rows)
   }
 
   exportRows(sequence: SequenceId, start: number, rows: number): Float32Array<SharedArrayBuffer> {
@@ -173,7 +187,7 @@ export class OnnxEngine implements Engine {
   }
 
   importRows(sequence: SequenceId, data: Float32Array, rows: number): void {
-    this.#last?.open.delete(sequence)
+    this.#pending.delete(sequence)
     this.#pool.append(sequence, data, rows)
   }
 
@@ -204,25 +218,72 @@ export class OnnxEngine implements Engine {
     })
   }
 
+  async #run(
+    batch: readonly SequenceRows[],
+    inputs: readonly SequenceInput[],
+  ): Promise<RowResults[]> {
+    const shape = forwardShape(inputs, this.#headsPerGroup)
+    const sequences = batch.map(({ sequence }) => sequence)
+    const feeds: Feeds = {
+      ...this.#rowFeeds(shape, inputs),
+      ...this.#selectorFeeds(inputs),
+      ...this.#pastFeeds.feeds(sequences, shape.keys),
+    }
+    const outputs = await this.#graph.run(feeds, wantedOutputs(batch))
+    const newRows = outputs[GRAPH.newRows]!.data as Float32Array
+    for (const [index, { sequence, tail }] of batch.entries()) {
+      const start = index * shape.rows * this.#newRowLength
+      this.#pending.set(sequence, { newRows: newRows.subarray(start), tailRows: tail.length })
+    }
+    return splitResults(batch, outputs)
+  }
+
   #rowFeeds(shape: ForwardShape, inputs: readonly SequenceInput[]): Feeds {
-    const { sequences, rows, keys } = shape
-    const ids = this.#ids.take(sequences * rows)
-    const positions = this.#positions.take(sequences * rows)
-    const bias = this.#bias.take(sequences * rows * keys)
-    fillTokens({ ids, positions }, shape, inputs)
-    fillAttentionBias(bias, shape, inputs)
+    const { sequences, packedRows, rows, keys } = shape
+    const ids = this.#buffers.ids.take([packedRows])
+    const packed = this.#buffers.packed.take([packedRows])
+    const spread = this.#buffers.spread.take([sequences, rows])
+    const positions = this.#buffers.positions.take([sequences, rows])
+    const writePositions = this.#buffers.writePositions.take([sequences])
+    const bias = this.#buffers.bias.take([sequences, 1, rows * shape.headsPerGroup, keys])
+    const rowBuffers = { ids: ids.data, spread: spread.data, packed: packed.data }
+    fillRows({ ...rowBuffers, positions: positions.data }, shape, inputs)
+    fillAttentionBias(bias.data, shape, inputs)
+    for (const [index, { cachedLength }] of inputs.entries()) {
+      writePositions.data[index] = BigInt(cachedLength)
+    }
     return {
-      [GRAPH.inputIds]: tensor(ids, [sequences, rows]),
-      [GRAPH.positionIds]: tensor(positions, [sequences, rows]),
-      [GRAPH.attentionBias]: tensor(bias, [sequences, 1, rows, keys]),
-      [GRAPH.writePositions]: tensor(
-        BigInt64Array.from(inputs, ({ cachedLength }) => BigInt(cachedLength)),
-        [sequences],
-      ),
+      [GRAPH.inputIds]: ids.feed,
+      [GRAPH.spreadRows]: spread.feed,
+      [GRAPH.packedRows]: packed.feed,
+      [GRAPH.positionIds]: positions.feed,
+      [GRAPH.writePositions]: writePositions.feed,
+      [GRAPH.attentionBias]: bias.feed,
+    }
+  }
+
+  /** The runtime needs an entry in each selector; what it makes of a row 0 nobody reads is left. */
+  #selectorFeeds(inputs: readonly SequenceInput[]): Feeds {
+    const { logitRows, entropyRows, topRows } = selectRows(inputs)
+    const feedOf = (buffer: FeedBuffer<Int32Array>, rows: readonly number[]): Feed => {
+      const { data, feed } = buffer.take([Math.max(1, rows.length)])
+      data.set(rows.length === 0 ? [0] : rows)
+      return feed
+    }
+    return {
+      [GRAPH.logitRows]: feedOf(this.#buffers.logitRows, logitRows),
+      [GRAPH.entropyRows]: feedOf(this.#buffers.entropyRows, entropyRows),
+      [GRAPH.topRows]: feedOf(this.#buffers.topRows, topRows),
     }
   }
 }
 
-function indices(values: readonly number[]) {
-  return tensor(Int32Array.from(values.length === 0 ? [0] : values), [Math.max(1, values.length)])
+const int32Buffer = (): FeedBuffer<Int32Array> => new FeedBuffer((length) => new Int32Array(length))
+
+/** Outputs nobody asked for are not copied out of the runtime. */
+function wantedOutputs(batch: readonly SequenceRows[]): string[] {
+  const wanted: string[] = [GRAPH.newRows, GRAPH.ids]
+  if (batch.some(({ entropies }) => entropies)) wanted.push(GRAPH.entropy, GRAPH.logprob)
+  if (batch.some(({ top }) => top !== 'none')) wanted.push(GRAPH.topIds, GRAPH.topValues)
+  return wanted
 }

@@ -13,7 +13,8 @@ export interface RuntimeOptions {
   readonly spinning: boolean
 }
 
-export type Feeds = Record<string, Tensor>
+export type Feed = Tensor
+export type Feeds = Readonly<Record<string, Feed>>
 export type Outputs = Readonly<Record<string, Tensor>>
 
 export class OnnxGraph {
@@ -46,8 +47,8 @@ export class OnnxGraph {
   }
 
   /** Blocks the thread until done. The outputs are copies, and belong to the caller. */
-  run(feeds: Feeds): Promise<Outputs> {
-    return this.#ortSession.run(feeds)
+  run(feeds: Feeds, outputs: readonly string[]): Promise<Outputs> {
+    return this.#ortSession.run(feeds, outputs)
   }
 
   dispose(): Promise<void> {

@@ -3,47 +3,88 @@ import { GRAPH } from './graph-contract.ts'
 import type { KvPool, KvPoolOptions } from './kv-pool.ts'
 import { tensor } from './onnx-graph.ts'
 import type { Feeds } from './onnx-graph.ts'
-import { ScratchBuffer } from './scratch-buffer.ts'
 
 /**
  * The cached keys and values of a batch as graph inputs, (B, T, KV*D) each. A lone sequence's
- * planes are fed as they lie in the pool; those of several are copied one behind the other. What
- * lies behind a sequence's cached positions is finite, and is overwritten or hidden in the graph.
+ * planes are fed as they lie in the pool. Those of several lie one behind the other in buffers of
+ * their own, which are kept: while the batch stays the same, only rows cached since are copied.
+ * What lies behind a sequence's cached positions is finite, and is overwritten or hidden in the
+ * graph.
  */
 export class PastFeeds {
   readonly #pool: KvPool
-  readonly #rowLength: number
+  readonly #options: KvPoolOptions
   readonly #names: readonly string[]
-  readonly #joined: readonly ScratchBuffer<Float32Array>[]
+  /** One per plane, (B, T, rowLength), the first `#held.length` sequences in it valid. */
+  #joined: readonly Float32Array[] = []
+  #joinedKeys = 0
+  #held: { readonly sequence: SequenceId; length: number }[] = []
+  #last: { readonly key: string; readonly feeds: Feeds } | undefined
 
-  constructor(pool: KvPool, { planes, rowLength }: KvPoolOptions) {
+  constructor(pool: KvPool, options: KvPoolOptions) {
     this.#pool = pool
-    this.#rowLength = rowLength
-    this.#names = Array.from({ length: planes }, (_, plane) => {
+    this.#options = options
+    this.#names = Array.from({ length: options.planes }, (_, plane) => {
       const layer = plane >> 1
       return plane % 2 === 0 ? GRAPH.pastKey(layer) : GRAPH.pastValue(layer)
     })
-    this.#joined = this.#names.map(() => new ScratchBuffer((length) => new Float32Array(length)))
   }
 
   /** `keys` is T, enough for every sequence's cache and rows. */
   feeds(sequences: readonly SequenceId[], keys: number): Feeds {
     const [first] = sequences
-    const lone = sequences.length === 1 ? this.#pool.planes(first!, keys) : undefined
-    const planes = lone ?? this.#join(sequences, keys)
-    const shape = [sequences.length, keys, this.#rowLength]
-    return Object.fromEntries(
-      this.#names.map((name, index) => [name, tensor(planes[index]!, shape)]),
-    )
+    const lone = sequences.length === 1
+    if (!lone) this.#join(sequences, keys)
+    const key = lone ? `${first} ${keys}` : `joined ${sequences.length} ${keys}`
+    if (this.#last?.key !== key) {
+      const shape = [sequences.length, keys, this.#options.rowLength]
+      const length = sequences.length * keys * this.#options.rowLength
+      const planes = lone ? this.#pool.planes(first!, keys) : this.#joined
+      const feeds = this.#names.map((name, index) => {
+        return [name, tensor(planes[index]!.subarray(0, length), shape)] as const
+      })
+      this.#last = { key, feeds: Object.fromEntries(feeds) }
+    }
+    return this.#last.feeds
   }
 
-  #join(sequences: readonly SequenceId[], keys: number): Float32Array[] {
-    const length = keys * this.#rowLength
-    const joined = this.#joined.map((buffer) => buffer.take(sequences.length * length))
-    for (const [b, sequence] of sequences.entries()) {
-      const cached = this.#pool.planes(sequence, this.#pool.cachedLength(sequence))
-      for (const [index, plane] of cached.entries()) joined[index]!.set(plane, b * length)
+  /** Wipes the copy of a sequence that is closed. */
+  forget(sequence: SequenceId): void {
+    const place = this.#held.findIndex((held) => held.sequence === sequence)
+    if (place === -1) return
+    const start = place * this.#joinedKeys * this.#options.rowLength
+    const end = start + this.#held[place]!.length * this.#options.rowLength
+    for (const plane of this.#joined) plane.fill(0, start, end)
+    this.#held[place]!.length = 0
+  }
+
+  #join(sequences: readonly SequenceId[], keys: number): void {
+    const { rowLength } = this.#options
+    this.#reserve(sequences.length, keys)
+    for (const [place, sequence] of sequences.entries()) {
+      const cached = this.#pool.cachedLength(sequence)
+      const held = this.#held[place]
+      const from = held?.sequence === sequence ? held.length : 0
+      this.#held[place] = { sequence, length: cached }
+      if (from === cached) continue
+      const target = (place * keys + from) * rowLength
+      for (const [index, plane] of this.#pool.planes(sequence, cached).entries()) {
+        this.#joined[index]!.set(plane.subarray(from * rowLength), target)
+      }
     }
-    return joined
+  }
+
+  /** Room for so many sequences of `keys` positions; what is held there stays if it still fits. */
+  #reserve(sequences: number, keys: number): void {
+    const { planes, rowLength, sequencesMax, planePositions } = this.#options
+    const length = sequences * keys * rowLength
+    const grow = length > (this.#joined[0]?.length ?? 0)
+    if (grow) {
+      const roomy = Math.min(2 * length, sequencesMax * planePositions * rowLength)
+      this.#joined = Array.from({ length: planes }, () => new Float32Array(roomy))
+      this.#last = undefined
+    }
+    if (grow || keys !== this.#joinedKeys) this.#held = []
+    this.#joinedKeys = keys
   }
 }

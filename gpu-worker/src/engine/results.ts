@@ -11,10 +11,10 @@ import type { ForwardRows, RowResults } from '../decoding/rows.ts'
  */
 export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): RowResults[] {
   const ids = outputs[GRAPH.ids]!.data as Int32Array
-  const entropies = outputs[GRAPH.entropy]!.data as Float32Array
-  const logprobs = outputs[GRAPH.logprob]!.data as Float32Array
-  const topIds = outputs[GRAPH.topIds]!.data as Int32Array
-  const topValues = outputs[GRAPH.topValues]!.data as Float32Array
+  const entropies = outputs[GRAPH.entropy]?.data as Float32Array
+  const logprobs = outputs[GRAPH.logprob]?.data as Float32Array
+  const topIds = outputs[GRAPH.topIds]?.data as Int32Array
+  const topValues = outputs[GRAPH.topValues]?.data as Float32Array
   let read = 0
   let entropy = 0
   let top = 0

@@ -14,11 +14,15 @@ export interface Matrix {
 }
 
 export interface LayerWeights {
-  /** Queries, keys and values side by side: one matmul makes all three. */
+  /**
+   * Queries, keys and values side by side: one matmul makes all three. Query heads lie group-major:
+   * the first of each key-value head, then the second of each ...
+   */
   readonly queryKeyValue: Matrix
+  /** Its inputs lie in the order of the query heads. */
   readonly attentionOutput: Matrix
-  /** Gate and up side by side. */
-  readonly gateUp: Matrix
+  readonly gate: Matrix
+  readonly up: Matrix
   readonly down: Matrix
   readonly attentionNorm: Float32Array
   readonly mlpNorm: Float32Array
@@ -59,26 +63,23 @@ function readLayer(file: TensorFile, architecture: Architecture, index: number):
     outputs,
   })
   const keyValueSize = keyValueHeads * headSize
+  const query = linear('self_attn.q_proj', heads * headSize, hiddenSize)
+  const output = linear('self_attn.o_proj', hiddenSize, heads * headSize)
   return {
     queryKeyValue: transposed(
       [
-        linear('self_attn.q_proj', heads * headSize, hiddenSize),
+        { ...query, rows: groupMajor(query.rows, architecture, headSize * hiddenSize) },
         linear('self_attn.k_proj', keyValueSize, hiddenSize),
         linear('self_attn.v_proj', keyValueSize, hiddenSize),
       ],
       hiddenSize,
     ),
     attentionOutput: transposed(
-      [linear('self_attn.o_proj', hiddenSize, heads * headSize)],
+      [{ ...output, rows: groupMajor(output.rows, architecture, headSize) }],
       heads * headSize,
     ),
-    gateUp: transposed(
-      [
-        linear('mlp.gate_proj', intermediateSize, hiddenSize),
-        linear('mlp.up_proj', intermediateSize, hiddenSize),
-      ],
-      hiddenSize,
-    ),
+    gate: transposed([linear('mlp.gate_proj', intermediateSize, hiddenSize)], hiddenSize),
+    up: transposed([linear('mlp.up_proj', intermediateSize, hiddenSize)], hiddenSize),
     down: transposed([linear('mlp.down_proj', hiddenSize, intermediateSize)], intermediateSize),
     attentionNorm: vector('input_layernorm', hiddenSize),
     mlpNorm: vector('post_attention_layernorm', hiddenSize),
@@ -87,6 +88,26 @@ function readLayer(file: TensorFile, architecture: Architecture, index: number):
       keyNorm: vector('self_attn.k_norm', headSize),
     }),
   }
+}
+
+/**
+ * Values that lie in runs of `heads` query heads, `headLength` each, with the heads of every run in
+ * group-major order: head kv * G + g goes to place g * KV + kv, where G heads share one of KV.
+ */
+function groupMajor(
+  values: Float32Array,
+  { heads, keyValueHeads }: Architecture,
+  headLength: number,
+): Float32Array {
+  const ordered = new Float32Array(values.length)
+  const group = heads / keyValueHeads
+  for (let index = 0; index * headLength < values.length; index++) {
+    const head = index % heads
+    const place = (head % group) * keyValueHeads + Math.floor(head / group)
+    const from = values.subarray(index * headLength, (index + 1) * headLength)
+    ordered.set(from, (index - head + place) * headLength)
+  }
+  return ordered
 }
 
 function take(file: TensorFile, name: string, shape: readonly number[]): Float32Array {

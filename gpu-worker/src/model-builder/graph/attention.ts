@@ -7,7 +7,7 @@ import { MICROSOFT, type Value } from '../onnx-model.ts'
 import type { LayerWeights } from '../weights.ts'
 
 export interface AttentionResult {
-  /** (B, S, H*D), before the output projection. */
+  /** (N, H*D), before the output projection. */
   readonly mixed: Value
   /** (B, S, KV*D) each: what the cache keeps of these rows, keys rotated. */
   readonly keys: Value
@@ -16,7 +16,11 @@ export interface AttentionResult {
 
 /**
  * Grouped-query attention over the cached rows and this forward's rows; who sees whom is in
- * `attention_bias`. The op scales by 1/sqrt(D) and repeats key-value heads itself.
+ * `attention_bias`. The op scales by 1/sqrt(D).
+ *
+ * The rows are spread to (B, S) first and packed again afterwards. The G query heads that share a
+ * key-value head go in as G rows of one head, which costs no copy since they lie group-major: the
+ * op would otherwise arrange the same keys and values G times.
  */
 export function attention(
   builder: GraphBuilder,
@@ -28,7 +32,8 @@ export function attention(
   const { heads, keyValueHeads, headSize } = architecture
   const name = `layer.${layer}.attention`
   const keyValueSize = keyValueHeads * headSize
-  const joined = linear(builder, `${name}.qkv`, rows, weights.queryKeyValue)
+  const packed = linear(builder, `${name}.qkv`, rows, weights.queryKeyValue)
+  const joined = model.node(`${name}.spread`, 'Gather', [packed, GRAPH.spreadRows])
   const sizes = constantInts(builder, 'qkv_sizes', [heads * headSize, keyValueSize, keyValueSize])
   const [query, key, values] = [`${name}.query`, `${name}.key`, `${name}.value`] as const
   model.multiNode(
@@ -46,16 +51,19 @@ export function attention(
     normHeads(builder, key, keyValueHeads, weights.keyNorm),
     keyValueHeads,
   )
+  const groupRows = constantInts(builder, 'shape.group_rows', [0, -1, keyValueSize])
   const inputs = [
-    queries,
+    model.node(`${name}.group_rows`, 'Reshape', [queries, groupRows]), // (B, S*G, KV*D)
     appended(builder, GRAPH.pastKey(layer), keys),
     appended(builder, GRAPH.pastValue(layer), values),
     GRAPH.attentionBias,
   ]
   const mixed = model.node(`${name}.mixed`, 'Attention', inputs, {
-    attributes: { q_num_heads: { int: heads }, kv_num_heads: { int: keyValueHeads } },
+    attributes: { q_num_heads: { int: keyValueHeads }, kv_num_heads: { int: keyValueHeads } },
   })
-  return { mixed, keys, values }
+  const flat = constantInts(builder, 'shape.flat', [-1, heads * headSize])
+  const wide = model.node(`${name}.flat`, 'Reshape', [mixed, flat]) // (B*S, H*D)
+  return { mixed: model.node(`${name}.packed`, 'Gather', [wide, GRAPH.packedRows]), keys, values }
 }
 
 /** The cached rows with this forward's behind them: (B, T, KV*D). */

@@ -1,7 +1,6 @@
 import type { Architecture } from '@setblock/shared'
 
 import { attention } from './attention.ts'
-import { constantInts } from './graph-builder.ts'
 import type { GraphBuilder, Precision, Rows } from './graph-builder.ts'
 import { head } from './head.ts'
 import { linear } from './linear.ts'
@@ -30,10 +29,12 @@ export function buildDecoder(weights: ModelWeights, options: DecoderOptions): On
   const { architecture, precision } = options
   const model = new OnnxModel()
   const builder: GraphBuilder = { model, architecture, precision, quantised: new Map() }
-  model.input(GRAPH.inputIds, 'int32', ['B', 'S'])
+  model.input(GRAPH.inputIds, 'int32', ['N'])
   model.input(GRAPH.positionIds, 'int64', ['B', 'S'])
+  model.input(GRAPH.spreadRows, 'int32', ['B', 'S'])
+  model.input(GRAPH.packedRows, 'int32', ['N'])
   model.input(GRAPH.writePositions, 'int64', ['B'])
-  model.input(GRAPH.attentionBias, 'float32', ['B', 1, 'S', 'T'])
+  model.input(GRAPH.attentionBias, 'float32', ['B', 1, 'S*G', 'T'])
   model.input(GRAPH.logitRows, 'int32', ['R'])
   addRopeTables(builder, options.positions)
 
@@ -67,8 +68,8 @@ function decoderLayers(builder: GraphBuilder, weights: ModelWeights): Rows {
     let mixed = attended.mixed
     if (isLast) {
       // From here on only the read rows matter: the others have left their keys and values.
-      mixed = readRows(builder, mixed, heads * headSize)
-      residual = readRows(builder, residual, hiddenSize)
+      mixed = model.node(`${name}.attention.read`, 'Gather', [mixed, GRAPH.logitRows])
+      residual = model.node(`${name}.residual.read`, 'Gather', [residual, GRAPH.logitRows])
       zeroPoints = zeroPointsFor(builder, 'read_zero_points', GRAPH.logitRows)
     }
     const mixedRows = { value: mixed, size: heads * headSize, zeroPoints }
@@ -85,11 +86,4 @@ function decoderLayers(builder: GraphBuilder, weights: ModelWeights): Rows {
   const keptSize = kept.length * architecture.keyValueHeads * headSize
   model.output(GRAPH.newRows, 'float32', ['B', 'S', keptSize])
   return { value: normed, size: hiddenSize, zeroPoints }
-}
-
-/** (B, S, size) to the rows of `logit_rows`, (R, size). */
-function readRows(builder: GraphBuilder, value: Value, size: number): Value {
-  const flatShape = constantInts(builder, `shape.flat.${size}`, [-1, size])
-  const flat = builder.model.node(`${value}.flat`, 'Reshape', [value, flatShape])
-  return builder.model.node(`${value}.read`, 'Gather', [flat, GRAPH.logitRows])
 }

@@ -3,15 +3,11 @@ import { linear } from './linear.ts'
 import { MICROSOFT, type Value } from '../onnx-model.ts'
 import type { LayerWeights } from '../weights.ts'
 
-/** SwiGLU: down(silu(gate(x)) * up(x)). */
+/** SwiGLU: down(silu(gate(x)) * up(x)). Two matmuls: splitting the rows of one would copy them. */
 export function mlp(builder: GraphBuilder, name: string, rows: Rows, weights: LayerWeights): Value {
   const { model, architecture } = builder
-  const joined = linear(builder, `${name}.gate_up`, rows, weights.gateUp)
-  const [gate, up] = [`${name}.gate`, `${name}.up`] as const
-  model.multiNode(
-    { name: `${name}.split`, op: 'Split', inputs: [joined], outputs: [gate, up] },
-    { attributes: { axis: { int: -1 }, num_outputs: { int: 2 } } },
-  )
+  const gate = linear(builder, `${name}.gate`, rows, weights.gate)
+  const up = linear(builder, `${name}.up`, rows, weights.up)
   // x * sigmoid(alpha x): SiLU at alpha 1.
   const silu = model.node(`${name}.silu`, 'QuickGelu', [gate], {
     domain: MICROSOFT,
