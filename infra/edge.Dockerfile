@@ -8,6 +8,7 @@ COPY package.json package-lock.json .npmrc ./
 COPY shared/package.json shared/
 COPY edge/package.json edge/
 COPY gpu-worker/package.json gpu-worker/
+COPY client/package.json client/
 # Optional packages are the Node that npm scripts bring along; this image has its own.
 RUN npm ci --omit=dev --omit=optional --workspace=edge
 # Manifests and tokenizers only: the edge needs no weights.

@@ -9,6 +9,7 @@ COPY package.json package-lock.json .npmrc ./
 COPY shared/package.json shared/
 COPY edge/package.json edge/
 COPY gpu-worker/package.json gpu-worker/
+COPY client/package.json client/
 # Optional packages are the Node that npm scripts bring along; this image has its own.
 RUN npm ci --omit=dev --omit=optional --workspace=gpu-worker
 # The package carries ONNX Runtime for other systems too: 220 MB of no use here.

@@ -33,7 +33,7 @@ test('the lock file leaves the choice of registry to whoever installs', () => {
 })
 
 test('the programs write no console lines outside their log', () => {
-  const files = ['shared/src', 'edge/src', 'gpu-worker/src'].flatMap((folder) =>
+  const files = ['shared/src', 'edge/src', 'gpu-worker/src', 'client/src'].flatMap((folder) =>
     readSources(folder, ['.ts']),
   )
   const found = linesWith(

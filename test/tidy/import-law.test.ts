@@ -3,7 +3,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { isTest, readSources, type SourceFile } from './sources.ts'
 
-const WORKSPACES = ['shared', 'edge', 'gpu-worker'] as const
+const WORKSPACES = ['shared', 'edge', 'gpu-worker', 'client'] as const
 type Workspace = (typeof WORKSPACES)[number]
 
 /** Which of our packages each workspace may import; everything between them goes by these names. */
@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<Workspace, readonly string[]> = {
   shared: [],
   edge: ['@setblock/shared'],
   'gpu-worker': ['@setblock/shared'],
+  client: [],
 }
 
 /** Specifiers of all static and dynamic imports and re-exports. */
@@ -96,4 +97,14 @@ test('the contract needs the schema library and nothing else', () => {
   const files = sources.shared.filter((file) => !isTest(file))
   const foreign = (specifier: string): boolean => !isRelative(specifier) && specifier !== 'zod'
   assert.deepEqual(violations(files, foreign), [])
+})
+
+test('the client needs nothing, except React where it is a React hook', () => {
+  const files = sources.client.filter((file) => !isTest(file))
+  const foreign = (specifier: string, file: SourceFile): boolean =>
+    !isRelative(specifier) && !(specifier === 'react' && file.path.startsWith('client/src/react/'))
+  assert.deepEqual(
+    violations(files, foreign).filter((found) => !found.startsWith('client/src/testing/')),
+    [],
+  )
 })

@@ -11,7 +11,7 @@ const TEST_LINES_MAX = 400
  */
 const LONGER: Readonly<Record<string, number>> = {}
 
-const files = ['shared', 'edge', 'gpu-worker', 'scripts', 'test'].flatMap((folder) =>
+const files = ['shared', 'edge', 'gpu-worker', 'client', 'scripts', 'test'].flatMap((folder) =>
   readSources(folder, ['.ts', '.cjs']),
 )
 const linesOf = (text: string): number => text.trimEnd().split('\n').length

@@ -13,7 +13,7 @@ const SKIPPED = new Set([
   '.pytest_cache',
   'build',
 ])
-const SKIPPED_PATHS = new Set(['edge/assets'])
+const SKIPPED_PATHS = new Set(['edge/assets', 'client/dist'])
 
 export interface SourceFile {
   /** Relative to the repository, with forward slashes. */

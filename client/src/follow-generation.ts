@@ -1,0 +1,123 @@
+import { clientError, errorFromEnvelope, isEnvelope, SetblockError } from './errors.ts'
+import { connectionLost, readEventStream } from './read-event-stream.ts'
+import { retryDelayMs, sleep, type RetryOptions } from './retry.ts'
+import type { Transport } from './transport.ts'
+import type { GenerateRequest, GenerationEvent } from './wire.ts'
+
+export interface FollowOptions extends RetryOptions {
+  /** Silence after which a connection counts as lost. */
+  idleTimeoutMs: number
+  /** Makes repeats of this request the same generation. Default: a random one. */
+  idempotencyKey?: string | undefined
+}
+
+/** How far a generation has come, over all its connections. */
+interface Progress {
+  idempotencyKey: string
+  begun: boolean
+  /** Of the last event received; empty where the server gives none. */
+  lastEventId: string
+}
+
+/**
+ * The events of one generation, each once, in order, the last one `end`. A failure that may pass is repeated as long as
+ * nothing has come; a connection cut later is taken up behind the last event.
+ *
+ * @throws SetblockError
+ */
+export async function* followGeneration(
+  transport: Transport,
+  request: GenerateRequest,
+  options: FollowOptions & { signal: AbortSignal },
+): AsyncGenerator<GenerationEvent> {
+  const { signal } = options
+  const progress: Progress = {
+    idempotencyKey: options.idempotencyKey ?? randomKey(),
+    begun: false,
+    lastEventId: '',
+  }
+  for (let failures = 0; ; failures += 1) {
+    try {
+      for await (const event of openOnce(transport, request, { ...options, progress })) {
+        failures = 0
+        yield event
+        if (event.type === 'end') return
+      }
+      throw connectionLost('the stream ended before the answer did')
+    } catch (error) {
+      // Others are faults of the caller's getToken or fetch, or of ours: not to be dressed up.
+      if (!(error instanceof SetblockError)) throw error
+      const again = !signal.aborted && failures < options.retriesMax && mayRepeat(error, progress)
+      if (!again) throw error
+      await sleep(retryDelayMs(error, failures, options), signal)
+    }
+  }
+}
+
+/** One connection: a new one, or one that takes up where the last broke off. */
+async function* openOnce(
+  transport: Transport,
+  request: GenerateRequest,
+  options: FollowOptions & { signal: AbortSignal; progress: Progress },
+): AsyncGenerator<GenerationEvent> {
+  const { progress, signal, idleTimeoutMs } = options
+  const { lastEventId, idempotencyKey } = progress
+  const response = await transport.send({
+    method: 'POST',
+    path: '/v1/generate',
+    headers: {
+      accept: 'text/event-stream',
+      'idempotency-key': idempotencyKey,
+      ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }),
+    },
+    body: { reveals: true, ...request, stream: true },
+    signal,
+  })
+  for await (const message of readEventStream(response, idleTimeoutMs)) {
+    const event = parseEvent(message.data, progress)
+    progress.lastEventId = message.lastEventId
+    if (event === undefined) continue
+    progress.begun = true
+    yield event
+  }
+}
+
+function mayRepeat({ code, retryable }: SetblockError, progress: Progress): boolean {
+  if (!progress.begun) return retryable
+  const cut = code === 'connection_lost' || code === 'connection_failed'
+  return progress.lastEventId !== '' && (cut || retryable)
+}
+
+const EVENT_TYPES = new Set(['start', 'reveal', 'text', 'end'])
+
+/**
+ * @returns undefined for an event of a type that a later server may add.
+ * @throws SetblockError the one that an error event carries.
+ */
+function parseEvent(data: string, progress: Progress): GenerationEvent | undefined {
+  const value = parseJson(data) as { type?: unknown } | null
+  if (isEnvelope(value)) {
+    const error = errorFromEnvelope(value)
+    // This connection alone was given up: the generation goes on.
+    if (error.code === 'reader_too_slow') throw connectionLost(error.message, error)
+    // The generation itself has failed, so there is nothing to take up: a repeat is another one.
+    progress.idempotencyKey = randomKey()
+    progress.lastEventId = ''
+    throw error
+  }
+  return EVENT_TYPES.has(value?.type as string) ? (value as GenerationEvent) : undefined
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (cause) {
+    throw clientError('invalid_answer', 'the server sent an event that is no JSON', { cause })
+  }
+}
+
+/** 128 random bits; not randomUUID, which pages have over HTTPS only. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,112 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import type { GammaPreset, GenerateSettings, Mode } from '@setblock/client'
+import { CliError } from './command.ts'
+
+export interface ChatOptions {
+  readonly url: string
+  readonly key: string
+  /** Default: the first one that the API lists. */
+  readonly model: string | undefined
+  readonly system: string | undefined
+  readonly settings: Omit<GenerateSettings, 'model'>
+  /** Forward passes to show in a second; without bound if absent. */
+  readonly replaySpeed: number | undefined
+  /** The one question to ask; without it there is a conversation. */
+  readonly message: string | undefined
+}
+
+export const CHAT_USAGE = `npx setblock chat [options] [message]
+
+Tokens appear at their place when they are revealed, coloured by forward pass; a hole is a token that is not known yet.
+With a message, or when the input or the output is no terminal, one question is answered.
+
+  --url URL            the API                       (SETBLOCK_URL, http://127.0.0.1:8787)
+  --key KEY            an API key                    (SETBLOCK_KEY)
+  --model MODEL        which one                     (the first one listed)
+  --mode MODE          verified, sbd or ntp          (the model's default)
+  --gamma GAMMA        nats, or low, balanced, high; selects sbd
+  --block-length N     tokens guessed at once
+  --temperature T      0 to 2                        (0)
+  --seed N             draws the same answer again
+  --max-tokens N       length of an answer
+  --system TEXT        a system message
+  --replay-speed N     shows at most N forward passes a second
+  --help
+
+Ctrl-C ends the answer, or else the conversation.`
+
+const FLAGS = {
+  url: { type: 'string' },
+  key: { type: 'string' },
+  model: { type: 'string' },
+  mode: { type: 'string' },
+  gamma: { type: 'string' },
+  'block-length': { type: 'string' },
+  temperature: { type: 'string' },
+  seed: { type: 'string' },
+  'max-tokens': { type: 'string' },
+  system: { type: 'string' },
+  'replay-speed': { type: 'string' },
+} as const satisfies ParseArgsConfig['options']
+
+const PRESETS: readonly string[] = ['low', 'balanced', 'high'] satisfies GammaPreset[]
+
+/**
+ * Reads the command line, then the environment. What a field may be is the API's to say, so that its word is the only one.
+ * @throws CliError naming the option at fault.
+ */
+export function parseChatOptions(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ChatOptions {
+  const { values, positionals } = parseFlags(args)
+  const key = values.key ?? env.SETBLOCK_KEY
+  if (key === undefined || key === '') throw new CliError('no key: give --key, or set SETBLOCK_KEY')
+  const replaySpeed = readNumber('--replay-speed', values['replay-speed'])
+  if (replaySpeed !== undefined && replaySpeed <= 0) {
+    throw new CliError('--replay-speed must be above 0')
+  }
+  const settings = {
+    mode: values.mode as Mode | undefined,
+    gamma: PRESETS.includes(values.gamma ?? '')
+      ? (values.gamma as GammaPreset)
+      : readNumber('--gamma', values.gamma),
+    block_length: readNumber('--block-length', values['block-length']),
+    temperature: readNumber('--temperature', values.temperature),
+    seed: readNumber('--seed', values.seed),
+    max_tokens: readNumber('--max-tokens', values['max-tokens']),
+  }
+  return {
+    url: values.url ?? env.SETBLOCK_URL ?? 'http://127.0.0.1:8787',
+    key,
+    model: values.model,
+    system: values.system,
+    settings: given(settings),
+    replaySpeed,
+    message: positionals.length > 0 ? positionals.join(' ') : undefined,
+  }
+}
+
+function parseFlags(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: true })
+  } catch (error) {
+    const [line] = (error as Error).message.split('\n')
+    throw new CliError(`${line} See npx setblock chat --help`)
+  }
+}
+
+function readNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) {
+    throw new CliError(`${name} must be a number, not ${text}`)
+  }
+  return value
+}
+
+/** Without the fields that are undefined: an absent field is the server's to choose. */
+function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> }
+}

@@ -1,0 +1,34 @@
+/** `npx setblock <command>`; each command is a file of its own. */
+import process from 'node:process'
+import { CliError, type Command } from './command.ts'
+
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  chat: async () => (await import('./chat.ts')).chat,
+}
+
+const USAGE = `npx setblock <command> [options]
+
+  ${Object.keys(COMMANDS).join('\n  ')}
+
+npx setblock <command> --help tells more.`
+
+async function main([name = '--help', ...args]: readonly string[]): Promise<number> {
+  if (name === '--help') {
+    process.stdout.write(`${USAGE}\n`)
+    return 0
+  }
+  try {
+    const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+    if (load === undefined) throw new CliError(`there is no command ${name}. ${USAGE}`)
+    const { usage, run } = await load()
+    if (!args.includes('--help')) return await run(args)
+    process.stdout.write(`${usage}\n`)
+    return 0
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error
+    process.stderr.write(`setblock: ${error.message}\n`)
+    return 1
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2))
