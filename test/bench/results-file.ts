@@ -22,7 +22,10 @@ export function stamp(): Stamp {
 }
 
 /** Writes the result as `<kind>-<commit>-<machine>.json` and prints it as one line, the last one. */
-export async function saveAndPrint(kind: string, result: Stamp & object): Promise<void> {
+export async function saveAndPrint(
+  kind: string,
+  result: Stamp & Readonly<Record<string, unknown>>,
+): Promise<void> {
   const commit = result.commit?.slice(0, 8) ?? 'no-commit'
   const machine = result.machine.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
   await mkdir(folder, { recursive: true })

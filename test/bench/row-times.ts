@@ -6,8 +6,11 @@ import { createOnnxEngine } from '../../gpu-worker/src/engine/onnx-engine.ts'
 import type { RowTimes } from './cost-model.ts'
 import { median } from './statistics.ts'
 
-/** Timed forwards of one row count in a turn, after one untimed: decoding repeats a shape, too. */
-const BURST = 4
+/** Timed forwards of one row count in a turn. */
+const TIMED = 5
+
+/** Untimed forwards before them, at most: after a wider forward it takes some until times have come down again. */
+const UNTIMED = { forwards: 8, ms: 40 } as const
 
 /** Prompt rows of one forward while the cache is filled. */
 const CHUNK_ROWS = 256
@@ -56,12 +59,12 @@ export async function measureRowTimes(
     for (const [positions, sequence] of sequences) {
       for (const count of rowCounts) {
         const rows = rowsOf(sequence, count)
-        for (let i = 0; i <= BURST; i++) {
-          const startMs = performance.now()
-          await engine.forward([rows])
-          const ms = performance.now() - startMs
-          if (round >= 0 && i > 0) samples.get(positions)?.get(count)?.push(ms)
-        }
+        const samplesMs = await burst(() => engine.forward([rows]))
+        if (round >= 0)
+          samples
+            .get(positions)
+            ?.get(count)
+            ?.push(...samplesMs)
       }
     }
   }
@@ -72,4 +75,19 @@ export async function measureRowTimes(
       new Map([...byRows].map(([rows, times]) => [rows, median(times)])),
     ]),
   )
+}
+
+async function burst(forward: () => Promise<unknown>): Promise<number[]> {
+  const beginMs = performance.now()
+  for (let i = 0; i < UNTIMED.forwards; i++) {
+    if (performance.now() - beginMs > UNTIMED.ms) break
+    await forward()
+  }
+  const samplesMs: number[] = []
+  for (let i = 0; i < TIMED; i++) {
+    const startMs = performance.now()
+    await forward()
+    samplesMs.push(performance.now() - startMs)
+  }
+  return samplesMs
 }

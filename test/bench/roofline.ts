@@ -1,0 +1,150 @@
+/**
+ * What the forward times of this machine allow, and what is made of it.
+ *
+ *   npm run roofline
+ *
+ * Prints t(rows) beside its bound (bytes over bandwidth, operations over peak), then the speed-up that Eq. 16 of the
+ * paper (arXiv 2509.04185) predicts from t(rows) beside the measured one. The last line is JSON, saved under
+ * test/bench/results.
+ */
+import { availableParallelism } from 'node:os'
+import { chooseThreads } from '../../gpu-worker/src/engine/choose-threads.ts'
+import { loadModel } from '../../gpu-worker/src/engine/manifest.ts'
+import { loadTokenizer } from '../eval/decode.ts'
+import { bundledModel } from '../eval/provenance.ts'
+import { configurations, NTP } from './configurations.ts'
+import type { RowTimes } from './cost-model.ts'
+import { measurePeaks } from './machine-peaks.ts'
+import { contenderOf, startOurs } from './ours.ts'
+import { runPaired } from './paired.ts'
+import { DIFFERENCE_MAX, predict, type Prediction } from './predictions.ts'
+import { table, times } from './report.ts'
+import { saveAndPrint, stamp } from './results-file.ts'
+import { boundMs, forwardBytes, forwardOperations } from './row-bound.ts'
+import { measureRowTimes } from './row-times.ts'
+import { median, round } from './statistics.ts'
+import { taskRequests } from './workload.ts'
+
+const ROW_COUNTS = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+const PROMPTS = 90
+const ROUNDS = 3
+
+const facts = stamp()
+const { manifest, encodeChat } = await loadTokenizer(bundledModel)
+const { architecture } = manifest
+const requests = await taskRequests(PROMPTS, encodeChat, manifest)
+
+const engine = await startOurs(bundledModel)
+const contenders = configurations(manifest).map(({ name, decoding }) =>
+  contenderOf(engine, name, decoding),
+)
+await runPaired(contenders, requests.slice(0, 4), 1) // warm-up, not counted
+const measured = await runPaired(contenders, requests, ROUNDS)
+await engine.close()
+
+// The middle of a typical answer, and as many positions as leave room for the rows.
+const lengths = (measured.get(NTP)?.[0] ?? []).map(
+  ({ tokenIds, usage }) => usage.promptTokens + tokenIds.length / 2,
+)
+const [typical, full] = [
+  Math.round(median(lengths)),
+  manifest.contextLength - Math.max(...ROW_COUNTS),
+]
+const curves = await measureRowTimes(bundledModel, {
+  cached: [typical, full],
+  rowCounts: ROW_COUNTS,
+  rounds: 20,
+})
+const curve = (cached: number): RowTimes => curves.get(cached) as RowTimes
+
+const { graph } = await loadModel(bundledModel, 'int8')
+const threads = chooseThreads({ graphBytes: graph.byteLength, cores: availableParallelism() })
+const peaks = await measurePeaks({ workingSetBytes: forwardBytes(architecture, full), threads })
+const predictions = configurations(manifest)
+  .filter(({ name }) => name !== NTP)
+  .map(({ name, decoding }) => predict({ name, decoding }, curve(typical), measured))
+
+process.stdout.write(`${rowsTable()}${peaksText()}${predictionsTable()}`)
+await saveAndPrint('roofline', {
+  ...facts,
+  threads,
+  peaks: {
+    gigabytesPerSecond: round(peaks.bytesPerSecond / 1e9, 1),
+    gigaOperationsPerSecond: round(peaks.operationsPerSecond / 1e9, 1),
+  },
+  rowsMs: Object.fromEntries(
+    [typical, full].map((cached) => [cached, Object.fromEntries(curve(cached))]),
+  ),
+  predictions,
+})
+
+function rowsTable(): string {
+  const base = curve(full).get(1) as number
+  const rows = ROW_COUNTS.map((count) => {
+    const ms = curve(full).get(count) as number
+    const bound = boundMs(architecture, { cached: full, rows: count }, peaks)
+    return [
+      count,
+      (curve(typical).get(count) as number).toFixed(3),
+      ms.toFixed(3),
+      times(ms / base),
+      bound.toFixed(3),
+      times(ms / bound),
+    ]
+  })
+  const header = [
+    'rows',
+    `ms, ${typical} cached`,
+    `ms, ${full} cached`,
+    't(rows)/t(1)',
+    'bound ms',
+    'ms / bound',
+  ]
+  return table(`t(rows) of ${manifest.id}, ${threads} threads, ${facts.machine}`, header, rows)
+}
+
+function peaksText(): string {
+  const bytes = forwardBytes(architecture, full)
+  const operations = forwardOperations(architecture, { cached: full, rows: 1 })
+  return [
+    `bound: ${(bytes / 1e6).toFixed(1)} MB a forward at ${(peaks.bytesPerSecond / 1e9).toFixed(0)} GB/s (read of such a working set),`,
+    `${(operations / 1e6).toFixed(1)} million operations a row at ${(peaks.operationsPerSecond / 1e9).toFixed(0)} G/s (a large int8 product)\n`,
+  ].join(' ')
+}
+
+function predictionsTable(): string {
+  const header = [
+    'mode',
+    'forwards a block',
+    'Eq. 16',
+    'counted',
+    'measured',
+    'measured / counted',
+    'besides: ntp ms',
+    'besides: it ms',
+    'with besides',
+  ]
+  const rows = predictions.map((p: Prediction) => [
+    p.name,
+    p.forwardsPerBlock?.toFixed(2) ?? '-',
+    times(p.equation16),
+    times(p.counted),
+    times(p.measured),
+    `${p.difference > 0 ? '+' : ''}${(100 * p.difference).toFixed(0)} %`,
+    p.besidesMs.ntp.toFixed(3),
+    p.besidesMs.own.toFixed(3),
+    times(p.countedWithBesides),
+  ])
+  const far = predictions.filter(({ difference }) => Math.abs(difference) > DIFFERENCE_MAX)
+  const names = far.map(({ name }) => name).join(', ') || 'none'
+  return [
+    table(
+      'Speed-up against ntp, decoding alone: predicted from t(rows), and measured',
+      header,
+      rows,
+    ),
+    'Eq. 16 takes every block as full; counted takes the blocks and forwards that there were. "besides" is the time of a\n',
+    'forward step that t(rows) does not hold: scheduler, events, masks and entropies.\n',
+    `More than ${100 * DIFFERENCE_MAX} % from counted: ${names}\n`,
+  ].join('')
+}
