@@ -14,10 +14,11 @@ import { STORY_PROMPTS } from '../eval/tasks.ts'
 import { compare, countIdentical, type Comparison } from './comparison.ts'
 import { NTP, sbd, VERIFIED } from './configurations.ts'
 import { measureHttpTtft } from './http-ttft.ts'
+import type { Request } from './contender.ts'
 import { contenderOf, decodeCounts, startOurs, type DecodeCounts, type OurEngine } from './ours.ts'
 import { ALL_FORMATS, candidatesFor, peersInstalled, type Candidate } from './peers/candidates.ts'
 import { tryCandidates, type Trial } from './peers/choose.ts'
-import { FULL, QUICK, type Plan } from './plans.ts'
+import { FULL, QUICK, SHAPE_PLANS, type Plan } from './plans.ts'
 import { printBench } from './print-bench.ts'
 import { RANDOM_SHAPES, type ShapeName } from './random-models.ts'
 import { saveAndPrint, stamp } from './results-file.ts'
@@ -31,16 +32,12 @@ const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, shapes: { type: 'string' } },
 })
 const plan: Plan = values.quick ? QUICK : FULL
-const shapes = shapeNames(values.shapes) ?? plan.shapes.map(({ shape }) => shape)
+const shapes = shapeNames(values.shapes) ?? plan.shapes
 
 const startedMs = performance.now()
 const facts = stamp()
 const { manifest, encodeChat } = await loadTokenizer(bundledModel)
 const requests = await taskRequests(plan.identicalPrompts, encodeChat, manifest)
-const stories = Array.from({ length: plan.storyStreams }, (_, index) =>
-  promptRequest(STORY_PROMPTS[index % STORY_PROMPTS.length] as string, encodeChat, manifest),
-)
-
 const engine = await startOurs(bundledModel)
 const trials = await choosePeers(engine)
 say('all modes and the peers, in turn')
@@ -135,10 +132,24 @@ async function measureAllStreams(ours: OurEngine) {
     throughput[name] = Object.fromEntries(
       [...rates].map(([count, list]) => [count, round(median(list), 1)]),
     )
-    const load = { requests: stories, streams: Math.max(...plan.streams) }
+    const load = { requests: longTexts(), streams: Math.max(...plan.streams) }
     evenness[name] = await measureEvenness(ours, decoding, load)
   }
   return { throughput, evenness }
+}
+
+/** Stories, with the longest prompts among them: their prefill is what could stall a stream. */
+function longTexts(): Request[] {
+  const stories = Array.from({ length: plan.stories }, (_, index) =>
+    promptRequest(STORY_PROMPTS[index % STORY_PROMPTS.length] as string, encodeChat, manifest),
+  )
+  const long = [...requests]
+    .sort((a, b) => b.tokenIds.length - a.tokenIds.length)
+    .slice(0, plan.longPrompts)
+  const every = Math.floor(stories.length / long.length)
+  return stories.flatMap((story, index) =>
+    index % every === every - 1 ? [story, long[Math.floor(index / every)] as Request] : [story],
+  )
 }
 
 async function measureRows(): Promise<Record<string, number>> {
@@ -154,7 +165,7 @@ async function measureShapes({ generations }: Comparison): Promise<ShapeResult[]
     acceptance[name] = decodeCounts((generations.get(name) ?? []).flat())
   }
   const results: ShapeResult[] = []
-  for (const options of plan.shapes.filter(({ shape }) => shapes.includes(shape))) {
+  for (const options of SHAPE_PLANS.filter(({ shape }) => shapes.includes(shape))) {
     say(`random weights, ${options.shape}`)
     results.push(...(await measureShape({ ...options, acceptance })))
   }

@@ -1,4 +1,5 @@
 import { ALL_FORMATS } from './peers/candidates.ts'
+import type { ShapeName } from './random-models.ts'
 import type { ShapeOptions } from './shapes.ts'
 
 /** How much of everything a run measures. */
@@ -13,36 +14,33 @@ export interface Plan {
   readonly streams: readonly number[]
   readonly streamPrompts: number
   readonly streamRounds: number
-  /** Long texts decoded side by side to see the gaps between their tokens. */
-  readonly storyStreams: number
+  /** Long texts decoded side by side to see the gaps between their tokens, and long prompts that join them. */
+  readonly stories: number
+  readonly longPrompts: number
   readonly rowCounts: readonly number[]
   readonly rowRounds: number
-  readonly shapes: readonly Omit<ShapeOptions, 'acceptance'>[]
+  readonly shapes: readonly ShapeName[]
 }
 
 const EIGHT_BITS = { onnx: ['q8', 'int8'], gguf: ['q8_0'] } as const
 const EIGHT_AND_FOUR_BITS = { onnx: ['q8', 'int8', 'q4'], gguf: ['q8_0', 'q4_0'] } as const
 
 export const FULL: Plan = {
-  prompts: 90,
+  prompts: 63,
   rounds: 3,
   identicalPrompts: 500,
   httpPrompts: 45,
-  trialPrompts: 18,
+  trialPrompts: 9,
   peerFormats: [...ALL_FORMATS.onnx, ...ALL_FORMATS.gguf],
   peerThreads: [1, 2],
   streams: [1, 4, 8],
   streamPrompts: 90,
   streamRounds: 3,
-  storyStreams: 32,
+  stories: 32,
+  longPrompts: 16,
   rowCounts: [1, 2, 4, 8, 16, 24, 32, 48, 64],
   rowRounds: 20,
-  shapes: [
-    { shape: 'nano-4k', contexts: [128, 1024, 4096], tokens: 48, rounds: 5, formats: EIGHT_BITS },
-    { shape: '25M', contexts: [128], tokens: 48, rounds: 5, formats: EIGHT_AND_FOUR_BITS },
-    { shape: '100M', contexts: [128], tokens: 32, rounds: 5, formats: EIGHT_AND_FOUR_BITS },
-    { shape: '500M', contexts: [128], tokens: 16, rounds: 3, formats: EIGHT_AND_FOUR_BITS },
-  ],
+  shapes: ['nano-4k', '25M', '100M', '500M'],
 }
 
 export const QUICK: Plan = {
@@ -56,8 +54,16 @@ export const QUICK: Plan = {
   streams: [1, 8],
   streamPrompts: 36,
   streamRounds: 1,
-  storyStreams: 8,
+  stories: 8,
+  longPrompts: 4,
   rowCounts: [1, 16, 32],
   rowRounds: 10,
-  shapes: [{ shape: '25M', contexts: [128], tokens: 24, rounds: 2, formats: EIGHT_BITS }],
+  shapes: [],
 }
+
+export const SHAPE_PLANS: readonly Omit<ShapeOptions, 'acceptance'>[] = [
+  { shape: 'nano-4k', contexts: [128, 1024, 4096], tokens: 48, rounds: 5, formats: EIGHT_BITS },
+  { shape: '25M', contexts: [128], tokens: 48, rounds: 5, formats: EIGHT_AND_FOUR_BITS },
+  { shape: '100M', contexts: [128], tokens: 32, rounds: 5, formats: EIGHT_AND_FOUR_BITS },
+  { shape: '500M', contexts: [128], tokens: 16, rounds: 3, formats: EIGHT_AND_FOUR_BITS },
+]

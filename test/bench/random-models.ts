@@ -1,10 +1,11 @@
-import { cp } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { buildModel } from '../../gpu-worker/src/model-builder/build-model.ts'
 import {
   writeRandomCheckpoint,
   type RandomModel,
 } from '../../gpu-worker/src/testing/random-checkpoint.ts'
-import { cachedFolder } from './model-cache.ts'
+import { cachedFolder, digestOf } from './model-cache.ts'
 import { SEED } from './workload.ts'
 
 type Shape = Pick<
@@ -63,24 +64,28 @@ export const RANDOM_SHAPES = {
 
 export type ShapeName = keyof typeof RANDOM_SHAPES
 
-/** Builds the model as any other model is built, once; gives its folder. */
-export function randomModel(name: ShapeName): Promise<string> {
-  const shape = {
-    type: 'llama' as const,
-    seed: SEED,
-    headSize: HEAD_SIZE,
-    tied: true,
-    ...RANDOM_SHAPES[name],
-  }
-  return cachedFolder(`random-${name}`, shape, async (folder) => {
+const GRAPH_BUILDERS = ['gpu-worker/src/model-builder', 'gpu-worker/src/model-builder/graph']
+
+/** Draws the weights once, and builds the graph as any model's is built, whenever the builder has changed. */
+export async function randomModel(name: ShapeName): Promise<string> {
+  const fixed = { type: 'llama', seed: SEED, headSize: HEAD_SIZE, tied: true } as const
+  const shape = { ...fixed, ...RANDOM_SHAPES[name] }
+  const builders = ['random-checkpoint', 'safetensors-writer', 'seeded-random'].map(
+    (file) => `gpu-worker/src/testing/${file}.ts`,
+  )
+  const key = { name: `random-${name}`, facts: shape, builders }
+  const folder = await cachedFolder(key, async (empty) => {
     const checkpoint = await writeRandomCheckpoint(shape)
-    try {
-      await buildModel(checkpoint.folder, 'int8')
-      await cp(checkpoint.folder, folder, { recursive: true })
-    } finally {
-      await checkpoint.remove()
-    }
+    await cp(checkpoint.folder, empty, { recursive: true })
+    await checkpoint.remove()
   })
+  const stamp = path.join(folder, 'builder.sha256')
+  const digest = await digestOf(GRAPH_BUILDERS)
+  if ((await readFile(stamp, 'utf8').catch(() => '')) !== digest) {
+    await buildModel(folder, 'int8')
+    await writeFile(stamp, digest)
+  }
+  return folder
 }
 
 /** Weights that a token passes through: an embedding that is the head's as well counts once. */

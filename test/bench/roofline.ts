@@ -26,7 +26,7 @@ import { median, round } from './statistics.ts'
 import { taskRequests } from './workload.ts'
 
 const ROW_COUNTS = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64]
-const PROMPTS = 90
+const PROMPTS = 63
 const ROUNDS = 3
 
 const facts = stamp()

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { cachedFolder } from '../model-cache.ts'
-import { readCheckpointFolder } from './checkpoint-folder.ts'
+import { readCheckpointFolder, readManifest } from './checkpoint-folder.ts'
 import { convertToGguf } from './convert-gguf.ts'
 import { convertToOnnx } from './convert-onnx.ts'
 import type { GgmlType } from './gguf-quantise.ts'
@@ -34,36 +34,41 @@ export const peersInstalled = existsSync(path.join(import.meta.dirname, 'node_mo
 
 const THREADS = [1, 2]
 
+const CONVERTERS = [
+  'test/bench/peers',
+  ...['onnx-model', 'protobuf', 'quantise-weights', 'safetensors'].map(
+    (file) => `gpu-worker/src/model-builder/${file}.ts`,
+  ),
+]
+
 /** The model's weights in the peers' formats, and every setting that they may run with. */
 export async function candidatesFor(modelFolder: string, formats: Formats): Promise<Candidate[]> {
-  const checkpoint = await readCheckpointFolder(modelFolder)
-  const { id, weights, contextLength } = checkpoint.manifest
-  const files = await cachedFolder(
-    `peers-${path.basename(modelFolder)}`,
-    { weights, formats },
-    async (folder) => {
-      await convertToOnnx(checkpoint, formats.onnx, path.join(folder, id))
-      for (const type of formats.gguf) {
-        await convertToGguf(checkpoint, type, path.join(folder, `${id}.${type}.gguf`))
-      }
-    },
-  )
+  const { id, weights, contextLength } = await readManifest(modelFolder)
+  const name = `peers-${path.basename(modelFolder).replace(/-[0-9a-f]{16}$/, '')}`
+  const key = { name, facts: { weights, formats }, builders: CONVERTERS }
+  const files = await cachedFolder(key, async (folder) => {
+    const checkpoint = await readCheckpointFolder(modelFolder)
+    await convertToOnnx(checkpoint, formats.onnx, path.join(folder, id))
+    for (const type of formats.gguf) {
+      await convertToGguf(checkpoint, type, path.join(folder, `${id}.${type}.gguf`))
+    }
+  })
   const settings = <Format extends string>(list: readonly Format[]) =>
     list.flatMap((format) => THREADS.map((threads) => ({ format, threads })))
-  const name = (peer: Peer, { format, threads }: { format: string; threads: number }): string =>
+  const title = (peer: Peer, { format, threads }: { format: string; threads: number }): string =>
     `${peer} ${format}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
   return [
     ...settings(formats.onnx).map((setting): Candidate => ({
       ...setting,
       peer: 'transformers.js',
-      name: name('transformers.js', setting),
+      name: title('transformers.js', setting),
       script: 'transformers-js.mjs',
       args: [path.join(files, id), String(setting.threads), setting.format],
     })),
     ...settings(formats.gguf).map((setting): Candidate => ({
       ...setting,
       peer: 'node-llama-cpp',
-      name: name('node-llama-cpp', setting),
+      name: title('node-llama-cpp', setting),
       script: 'node-llama-cpp.mjs',
       args: [
         path.join(files, `${id}.${setting.format}.gguf`),

@@ -15,10 +15,13 @@ export interface CheckpointFolder {
   readonly tensors: TensorFile
 }
 
+export async function readManifest(folder: string): Promise<Manifest> {
+  const text = await readFile(path.join(folder, 'setblock.json'), 'utf8')
+  return manifestSchema.parse(JSON.parse(text))
+}
+
 export async function readCheckpointFolder(folder: string): Promise<CheckpointFolder> {
-  const manifest = manifestSchema.parse(
-    JSON.parse(await readFile(path.join(folder, 'setblock.json'), 'utf8')),
-  )
+  const manifest = await readManifest(folder)
   const { file } = manifest.weights
   const tensors = parseSafetensors(await readFile(path.join(folder, file)), file)
   return { folder, manifest, architecture: manifest.architecture, tensors }
