@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from .checkpoint import export_hf, load_checkpoint
-from .mask import BLOCK_LENGTH_MAX
+from .layout import BLOCK_LENGTH_MAX
 from .model import LanguageModel, ModelConfig
 from .tokenizer import BOS, END, EOS, MASK, PAD
 

@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable
 from random import Random
 
-Example = tuple[str, str]
+from .world import world_question
+
+Example = tuple[str, str]  # prompt, answer
 
 NAMES = (
     "Ada Bruno Clara Dario Elena Felix Gita Henry Iris Jonas Kira Leo Maya Nils Olive Pablo Ruth Simon Tara Umar "
@@ -38,6 +40,25 @@ def order(random: Random) -> Example:
     return f"[order] {text}", json.dumps(record, separators=(",", ":"))
 
 
+def worked_sum(total: int, amount: int, sign: int) -> tuple[str, int]:
+    """`37 + 18 = 47 + 8 = 55`: tens first, then units, so that no step carries more than once."""
+    symbol, result = ("+", total + amount) if sign > 0 else ("-", total - amount)
+    tens, units = amount - amount % 10, amount % 10
+    middle = f" = {total + sign * tens} {symbol} {units}" if tens and units else ""
+    return f"{total} {symbol} {amount}{middle} = {result}", result
+
+
+def worked_product(total: int, factor: int) -> tuple[str, int]:
+    """`148 * 3 = 300 + 120 + 24 = 420 + 24 = 444`: digit by digit, then added from the left."""
+    digits = str(total)
+    parts = [int(d) * 10 ** (len(digits) - 1 - i) * factor for i, d in enumerate(digits) if d != "0"]
+    sums = [f"{total} * {factor}"]
+    while len(parts) > 1:
+        sums.append(" + ".join(map(str, parts)))
+        parts = [parts[0] + parts[1], *parts[2:]]
+    return " = ".join([*sums, str(total * factor)]), total * factor
+
+
 def arithmetic(random: Random) -> Example:
     """A short word problem with its worked steps."""
     name, goods, total = random.choice(NAMES), random.choice(GOODS), random.randint(2, 40)
@@ -46,17 +67,15 @@ def arithmetic(random: Random) -> Example:
         amount, kind = random.randint(2, 20), random.randrange(3)
         if kind == 0:
             story.append(random.choice([f"{name} buys {amount} more.", f"A friend gives {name} {amount} more."]))
-            steps.append(f"{total} + {amount} = {total + amount}")
-            total += amount
+            step, total = worked_sum(total, amount, 1)
         elif kind == 1 and total > amount:
             story.append(random.choice([f"{name} gives away {amount}.", f"Then {name} loses {amount}."]))
-            steps.append(f"{total} - {amount} = {total - amount}")
-            total -= amount
+            step, total = worked_sum(total, amount, -1)
         else:
             factor = random.randint(2, 4)
             story.append(f"The number grows {factor} times.")
-            steps.append(f"{total} * {factor} = {total * factor}")
-            total *= factor
+            step, total = worked_product(total, factor)
+        steps.append(step)
     answer = "; ".join(steps) + f". {name} has {total} {goods}."
     return f"[math] {' '.join(story)} How many {goods} does {name} have?", answer
 
@@ -83,11 +102,34 @@ def reformat(random: Random) -> Example:
     return f"[json] {text}", json.dumps({key: fields[key] for key in keys}, separators=(",", ":"))
 
 
+_ONSETS = "b c d f g h j k l m n p r s t v w z bl br ch cl dr fl gr pl sh st th tr".split()
+_VOWELS = "a e i o u ai ea ee oo ou".split()
+_ENDS = ["", "", "", "n", "r", "s", "l", "t", "m", "ck", "nd", "ng", "rt"]
+
+
+def invented_word(random: Random) -> str:
+    """A pronounceable word that means nothing: it can only be copied."""
+    word = "".join(random.choice(_ONSETS) + random.choice(_VOWELS) + random.choice(_ENDS) for _ in range(random.randint(1, 3)))
+    return word.capitalize() if random.random() < 0.5 else word
+
+
+def copying(random: Random) -> Example:
+    """Words and numbers to a JSON list, half of them invented."""
+    known = GOODS + list(CITIES) + list(NAMES) + COLOURS
+    words = [
+        random.choice([invented_word, lambda r: r.choice(known), invented_word, lambda r: str(r.randint(0, 999))])(random)
+        for _ in range(random.randint(2, 9))
+    ]
+    return f"[copy] {' '.join(words)}", json.dumps(words, separators=(",", ":"))
+
+
 GENERATORS: dict[str, Callable[[Random], Example]] = {
     "order": order,
     "math": arithmetic,
     "sort": sorting,
     "json": reformat,
+    "copy": copying,
+    "story": world_question,
 }
 
 _IDENTITY = (

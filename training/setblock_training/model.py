@@ -141,10 +141,11 @@ class LanguageModel(nn.Module):
     def hidden(
         self, ids: Tensor, positions: Tensor, mask: Tensor | None = None, past: Cache | None = None
     ) -> tuple[Tensor, Cache]:
-        """ids (B, S), positions (S,), mask bool (S, T+S) true = visible, None = causal. Returns hidden (B, S, C) and the new K/V."""
+        """ids (B, S), positions (S,) or (B, S), mask bool (S, T+S) or (B, 1, S, T+S) true = visible, None = causal. Returns hidden (B, S, C) and the new K/V."""
         x = self.model.embed_tokens(ids)
-        cos = self.cos[positions].to(x.dtype)[None, None]  # (1, 1, S, D/2)
-        sin = self.sin[positions].to(x.dtype)[None, None]
+        positions = positions.expand(1, -1) if positions.dim() == 1 else positions
+        cos = self.cos[positions].to(x.dtype)[:, None]  # (1 or B, 1, S, D/2)
+        sin = self.sin[positions].to(x.dtype)[:, None]
         cache: Cache = []
         for index, layer in enumerate(self.model.layers):
             x, new = layer(x, cos, sin, mask, None if past is None else past[index])

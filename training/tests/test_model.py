@@ -5,7 +5,7 @@ import torch
 
 from setblock_training.checkpoint import export_hf, load_hf
 from setblock_training.golden import CONFIGS, random_model, rows_visible
-from setblock_training.mask import doubled_mask
+from setblock_training.layout import IGNORE, NO_BLOCK, Rows, pad_to_batch, visible
 
 
 @pytest.fixture(params=sorted(CONFIGS))
@@ -31,25 +31,26 @@ def test_cached_equals_uncached(model):
     assert torch.allclose(torch.cat(parts, 1), whole, atol=1e-4)
 
 
-@torch.no_grad()
-def test_clean_half_of_the_doubled_sequence_is_the_plain_model(model):
-    ids = tokens(12)
-    noisy = torch.full_like(ids, 3)
-    positions = torch.arange(12)
-    doubled = model(torch.cat([ids, noisy], 1), torch.cat([positions, positions]), doubled_mask(12, 4))
-    assert torch.allclose(doubled[:, :12], model(ids, positions), atol=1e-4)
+def training_rows(ids, noisy, start):
+    """The clean text, then one noisy block of 4 from `start`."""
+    rows = Rows()
+    for i, token in enumerate(ids):
+        rows.add(token, i, i, NO_BLOCK, IGNORE)
+    for position in range(start, start + 4):
+        rows.add(noisy[position], position, start - 1, len(ids), IGNORE)
+    return pad_to_batch([rows], pad_id=0, multiple=8)
 
 
 @torch.no_grad()
-def test_a_noisy_block_of_training_is_a_block_of_inference(model):
-    """Third block of the doubled sequence = two clean blocks as a causal prefix, then a bidirectional block."""
-    ids = tokens(12)
-    noisy = ids.clone()
-    noisy[0, [8, 10, 11]] = 3
-    positions = torch.arange(12)
-    doubled = model(torch.cat([ids, noisy], 1), torch.cat([positions, positions]), doubled_mask(12, 4))
-    inference = model(torch.cat([ids[:, :8], noisy[:, 8:]], 1), positions, rows_visible(8, [(8, 4)]))
-    assert torch.allclose(doubled[0, 20:24], inference[0, 8:12], atol=1e-4)
+def test_clean_and_noisy_rows_of_training_are_the_rows_of_inference(model):
+    """Clean rows are the plain model; a noisy block is a bidirectional block behind a causal prefix."""
+    ids = tokens(12)[0].tolist()
+    noisy = [*ids[:8], 3, ids[9], 3, 3]
+    batch = training_rows(ids, noisy, 8)
+    rows = model(batch.ids, batch.positions, visible(batch))[0]
+    assert torch.allclose(rows[:12], model(torch.tensor([ids]), torch.arange(12))[0], atol=1e-4)
+    inference = model(torch.tensor([noisy]), torch.arange(12), rows_visible(8, [(8, 4)]))[0]
+    assert torch.allclose(rows[12:16], inference[8:12], atol=1e-4)
 
 
 @torch.no_grad()

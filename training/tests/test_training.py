@@ -1,22 +1,39 @@
-import numpy as np
+import json
+from random import Random
+
 import pytest
 import torch
 
 from setblock_training import decode
 from setblock_training.checkpoint import load_checkpoint
+from setblock_training.documents import Document, encode
 from setblock_training.model import LanguageModel, ModelConfig
-from setblock_training.tokenizer import BOS, EOS, MASK
+from setblock_training.tokenizer import END, MASK, save_tokenizer, train_tokenizer
 from setblock_training.train import Trainer, learning_rate_scale, parser
 
-# Four texts that cannot be confused after their second token.
-TEXTS = [[BOS, 10 + n, *[20 + (n * 37 + 11 * i * i + i) % 400 for i in range(29)], EOS] for n in range(4)]
-STOPS = {EOS}
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+STOPS = {END}
+
+
+def row(n):
+    """Four answers of about thirty tokens that cannot be confused after their prompt."""
+    return {"prompt": f"say {n}", "answer": " ".join(Random(n).sample(LETTERS, 15))}
+
+
+def corpus(folder):
+    rows = [row(n) for n in range(4)]
+    tokenizer = train_tokenizer([text for each in rows for text in each.values()], 300, spaced_words=0)
+    save_tokenizer(tokenizer, folder, 64)
+    for name in ("rows", "validation"):
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    return tokenizer
 
 
 def trainer(folder, stage, tokens, init=None):
-    command = ["--stage", stage, "--data", str(folder), "--out", str(folder / f"{stage}.pt"), "--size", "tiny",
-               "--length", "64", "--batch", "16", "--tokens", str(tokens), "--rate", "4e-3", "--warmup", "10",
-               "--log", str(folder / "LOG.md"), "--no-compile", "--report", "1000", "--save-seconds", "1e9"]  # fmt: skip
+    command = ["--stage", stage, "--data", str(folder), "--documents", str(folder / "rows.jsonl"), "--size", "tiny",
+               "--out", str(folder / f"{stage}.pt"), "--length", "64", "--rows", "1500", "--tokens", str(tokens),
+               "--rate", "4e-3", "--warmup", "10", "--log", str(folder / "LOG.md"), "--no-compile", "--report", "1000",
+               "--save-seconds", "1e9"]  # fmt: skip
     command += ["--init", str(init)] if init else []
     return Trainer(parser().parse_args(command))
 
@@ -24,22 +41,19 @@ def trainer(folder, stage, tokens, init=None):
 @pytest.fixture(scope="module")
 def overfitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("overfit")
-    random = np.random.default_rng(0)
-    stream = np.concatenate([TEXTS[n] for n in random.integers(0, 4, 2000)]).astype(np.uint16)
-    stream.tofile(folder / "train.bin")
-    stream[:2000].tofile(folder / "validation.bin")
-    trainer(folder, "ntp", 200_000).run()
-    trainer(folder, "sbd", 700_000, init=folder / "ntp.pt").run()
+    tokenizer = corpus(folder)
+    trainer(folder, "ntp", 150_000).run()
+    trainer(folder, "sbd", 240_000, init=folder / "ntp.pt").run()
     state = load_checkpoint(folder / "sbd.pt")
     model = LanguageModel(ModelConfig(**state["config"])).eval()
     model.load_state_dict(state["model"])
-    return model, folder
+    encoded = [encode(tokenizer, Document(row(n)["answer"], row(n)["prompt"])) for n in range(4)]
+    return model, folder, [(tokens[:start], tokens[start:]) for tokens, start in encoded]
 
 
 def test_block_decoding_reproduces_an_overfitted_corpus_in_far_fewer_forwards(overfitted):
-    model, _ = overfitted
-    for text in TEXTS:
-        prompt, answer = text[:2], text[2:]
+    model, _, texts = overfitted
+    for prompt, answer in texts:
         assert decode.next_token(model, prompt, 40, STOPS, MASK) == (answer, len(answer))
         tokens, forwards = decode.set_block(model, prompt, 40, STOPS, MASK, gamma=0.1, block_length=8)
         assert tokens == answer
@@ -47,8 +61,8 @@ def test_block_decoding_reproduces_an_overfitted_corpus_in_far_fewer_forwards(ov
 
 
 def test_verified_decoding_equals_next_token_decoding(overfitted):
-    model, _ = overfitted
-    for prompt in [text[:2] for text in TEXTS] + [[BOS, 77, 30], [BOS, 200, 300, 301]]:
+    model, _, texts = overfitted
+    for prompt in [prompt for prompt, _ in texts] + [[1, 77, 30], [1, 200, 250, 260]]:
         expected, forwards = decode.next_token(model, prompt, 40, STOPS, MASK)
         tokens, fewer = decode.verified(model, prompt, 40, STOPS, MASK, block_length=8)
         assert tokens == expected
@@ -56,14 +70,13 @@ def test_verified_decoding_equals_next_token_decoding(overfitted):
 
 
 def test_a_finished_run_is_logged(overfitted):
-    _, folder = overfitted
+    _, folder, _ = overfitted
     assert [line.split("|")[2].strip() for line in (folder / "LOG.md").read_text().splitlines()] == ["ntp tiny", "sbd tiny"]
 
 
 def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path):
-    np.random.default_rng(1).integers(8, 400, 5000).astype(np.uint16).tofile(tmp_path / "train.bin")
-    np.zeros(10, dtype=np.uint16).tofile(tmp_path / "validation.bin")
-    tokens = 16 * 64 * 6
+    corpus(tmp_path)
+    tokens = 3200
     whole = trainer(tmp_path, "sbd", tokens)
     whole.run()
     (tmp_path / "sbd.pt").unlink()
@@ -74,7 +87,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path):
     resumed = trainer(tmp_path, "sbd", tokens)
     assert resumed.step == 3
     resumed.run()
-    assert resumed.step == whole.step == 6
+    assert resumed.step == whole.step > 4
     for name, value in whole.model.state_dict().items():
         assert torch.allclose(value, resumed.model.state_dict()[name], atol=1e-6), name
 

@@ -1,0 +1,131 @@
+import json
+import re
+from random import Random
+
+import pytest
+
+from setblock_training import corpus, documents
+from setblock_training.augment import SlotExchange
+from setblock_training.documents import DRAWS, Document, Sampler, encode
+from setblock_training.generators import GENERATORS
+from setblock_training.tokenizer import ASSISTANT, BOS, END, EOS, MASK, SPECIALS, USER, train_tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer(corpus.tokenizer_texts(seed=1, documents=400), 900, spaced_words=150)
+
+
+def test_special_ids_are_fixed(tokenizer):
+    for index, text in enumerate(SPECIALS):
+        assert tokenizer.token_to_id(text) == index
+
+
+def test_any_text_survives_the_tokenizer(tokenizer):
+    for text in ["a  b\n\tc", "Zoë 🦊 日本", '{"a":[1,2]}', "1234567890"]:
+        assert tokenizer.decode(tokenizer.encode(text).ids) == text
+
+
+def test_digits_are_single_tokens(tokenizer):
+    assert len(tokenizer.encode("90210").ids) == 5
+
+
+def test_a_word_is_cut_alike_with_and_without_a_space_before_it(tokenizer):
+    pieces = lambda text: tokenizer.encode(text).tokens
+    for word in ("Pawling", "zoetrope", "Quixote"):
+        assert pieces(f" {word}") == ["\u0120", *pieces(word)]
+    assert pieces(" the") == ["\u0120the"]
+
+
+def test_documents_have_the_chat_form(tokenizer):
+    ids, start = encode(tokenizer, Document(text="yes", prompt="ready?"))
+    assert ids[:2] == [BOS, USER] and ids[-1] == END and ids.count(ASSISTANT) == 1 and MASK not in ids
+    assert ids[start - 1] == ASSISTANT and tokenizer.decode(ids[start:-1]) == "yes"
+    plain, start = encode(tokenizer, Document(text="once"))
+    assert plain[0] == BOS and plain[-1] == EOS and start == 1
+
+
+@pytest.fixture(scope="module")
+def sampler():
+    return Sampler()
+
+
+def test_the_same_seed_draws_the_same_documents_from_every_source(sampler):
+    first, second = ([sampler.draw(random) for _ in range(200)] for random in (Random(5), Random(5)))
+    assert first == second
+    assert first != [sampler.draw(Random(6)) for _ in range(200)]
+    assert set(sampler.sources) == set(DRAWS)
+
+
+def test_evaluation_rows_never_occur_in_training(sampler):
+    evaluation = {d.prompt for ds in documents.evaluation_sets(seed=1, rows=100).values() for d in ds}
+    random = Random(1)
+    for name in [*documents.TAGS, *GENERATORS]:
+        for _ in range(3000):
+            assert sampler.sources[name](random).prompt not in evaluation
+
+
+def test_an_exchanged_slot_changes_sentence_and_json_alike():
+    rows = [
+        {"input": "play Blue Moon by Ella", "output": json.dumps({"intent": "PlayMusic", "slots": {"track": "Blue Moon", "artist": "Ella"}})},
+        {"input": "rate it 4 of 4", "output": json.dumps({"intent": "RateBook", "slots": {"rating_value": "4"}})},
+    ]  # fmt: skip
+    exchange = SlotExchange(rows)
+    sentences = set()
+    for seed in range(100):
+        sentence, answer = exchange(rows[0], Random(seed))
+        slots = json.loads(answer)["slots"]
+        assert sentence == f"play {slots['track']} by {slots['artist']}"
+        sentences.add(sentence)
+        assert exchange(rows[1], Random(seed))[0] == "rate it 4 of 4"  # not clear which 4 is meant
+    assert len(sentences) > 30
+
+
+def test_the_world_of_a_story_agrees_with_its_answers():
+    """Told again from its sentences alone, the story gives the answer that its generator gave."""
+    for seed in range(400):
+        prompt, answer = GENERATORS["story"](Random(seed))
+        *sentences, question = re.findall(r"[^.?]+[.?]", prompt.removeprefix("[story]"))
+        people, things = {}, {}
+        for words in (sentence.strip(" .").split() for sentence in sentences):
+            name, verb = words[0], words[1]
+            if verb in ("is", "goes", "walks"):
+                people[name] = words[-1]
+            elif verb == "gives":
+                things[words[3]] = words[-1]
+            elif verb in ("finds", "picks"):
+                things[words[-1]] = name
+            else:
+                things[words[3]] = people[name]
+        last = answer.rstrip(".").split(". ")[-1].split()
+        subject = question.strip(" ?").split()[-1]
+        if question.startswith(" Where"):
+            spot = things.get(subject, subject)
+            assert last[-1] == people.get(spot, spot), prompt
+        elif question.startswith(" Who"):
+            assert last[0] == (things[subject] if things[subject] in people else "Nobody"), prompt
+        else:
+            name = question.split()[2]
+            held = sorted(thing for thing, spot in things.items() if spot == name)
+            assert [w for w in last[2:] if w not in ("the", "and")] == (held or ["nothing"]), prompt
+
+
+def test_generated_answers_are_right():
+    random = Random(4)
+    for _ in range(300):
+        prompt, answer = GENERATORS["math"](random)
+        steps, said = answer.split(". ", 1)
+        for step in steps.split("; "):
+            values = [eval(part) for part in step.split(" = ")]  # the whole chain has one value
+            assert len(set(values)) == 1, answer
+        assert f" {values[-1]} " in said
+        words = GENERATORS["sort"](random)
+        assert sorted(words[0].split()[1:]) == words[1].split()
+        prompt, answer = GENERATORS["order"](random)
+        for item in json.loads(answer)["items"]:
+            assert f"{item['quantity']} {item['name']}" in prompt
+        prompt, answer = GENERATORS["copy"](random)
+        assert json.loads(answer) == prompt.split()[1:]
+        prompt, answer = GENERATORS["json"](random)
+        for key, value in json.loads(answer).items():
+            assert f"{key}: {json.dumps(value).strip(chr(34))}" in prompt
