@@ -66,12 +66,13 @@ function printTable(title: string, rows: ReadonlyMap<string, Summary>): void {
     cells.map((cell, index) => String(cell)[index === 0 ? 'padEnd' : 'padStart'](12)).join(' ')
   const text = [
     `\n${title}`,
-    line('', 'accuracy', '= ntp', 'tok/forward', 'tok/s', 'x ntp'),
+    line('', 'accuracy', 'intent', 'JSON', '= ntp', 'tok/forward', 'tok/s', 'x ntp'),
     ...[...rows].map(([name, s]) =>
       line(
         name,
-        s.accuracy === null ? '-' : `${(100 * s.accuracy).toFixed(1)} %`,
-        `${(100 * s.identical).toFixed(1)} %`,
+        ...[s.accuracy, s.intent, s.validJson, s.identical].map((rate) =>
+          rate === null ? '-' : `${(100 * rate).toFixed(1)} %`,
+        ),
         s.tokensPerForward.toFixed(2),
         s.tokensPerSecond.toFixed(0),
         s.speedup.toFixed(2),

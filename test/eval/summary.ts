@@ -1,5 +1,5 @@
 import type { Decoded } from './decode.ts'
-import { isRight, type Item } from './tasks.ts'
+import { hasRightIntent, isRight, isValidJson, type Item } from './tasks.ts'
 
 export interface Outcome {
   readonly item: Item
@@ -10,6 +10,10 @@ export interface Outcome {
 
 export interface Summary {
   readonly accuracy: number | null
+  /** Share of right intents; null where no task has any. */
+  readonly intent: number | null
+  /** Share of answers that are JSON, among those that should be; null where none should. */
+  readonly validJson: number | null
   /** Answers that are token for token those of ntp. */
   readonly identical: number
   readonly tokens: number
@@ -25,7 +29,9 @@ export function summarise(outcomes: readonly Outcome[]): Summary {
   const sum = (value: (outcome: Outcome) => number): number =>
     outcomes.reduce((total, outcome) => total + value(outcome), 0)
   const scored = outcomes.filter(({ item }) => item.answer !== undefined)
-  const right = scored.filter(({ item, decoded }) => isRight(item.answer as string, decoded.text))
+  const right = scored.filter(({ item, decoded }) => isRight(item, decoded.text))
+  const intents = scored.map(({ item, decoded }) => hasRightIntent(item, decoded.text))
+  const json = scored.map(({ item, decoded }) => isValidJson(item, decoded.text))
   const tokens = sum(({ decoded }) => decoded.tokenIds.length)
   const forwards = sum(({ decoded }) => decoded.forwards)
   const wallMs = sum(({ decoded }) => decoded.wallMs)
@@ -33,6 +39,8 @@ export function summarise(outcomes: readonly Outcome[]): Summary {
   const ratios = outcomes.map(({ decoded, baseline }) => baseline.wallMs / decoded.wallMs)
   return {
     accuracy: scored.length === 0 ? null : round(right.length / scored.length, 4),
+    intent: share(intents),
+    validJson: share(json),
     identical: round(identical / outcomes.length, 4),
     tokens,
     forwards,
@@ -41,6 +49,12 @@ export function summarise(outcomes: readonly Outcome[]): Summary {
     wallMs: round(wallMs, 0),
     speedup: round(median(ratios), 3),
   }
+}
+
+/** Share of true among what is not undefined. */
+export function share(values: readonly (boolean | undefined)[]): number | null {
+  const known = values.filter((value) => value !== undefined)
+  return known.length === 0 ? null : round(known.filter(Boolean).length / known.length, 4)
 }
 
 export function median(values: readonly number[]): number {

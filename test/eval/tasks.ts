@@ -12,6 +12,8 @@ export const TASKS = [
   'math',
   'sort',
   'json',
+  'copy',
+  'story',
 ] as const
 
 export type Task = (typeof TASKS)[number]
@@ -41,10 +43,42 @@ export async function readItems(task: Task, rows: number): Promise<Item[]> {
   return lines.map((line) => ({ task, ...rowSchema.parse(JSON.parse(line)) }))
 }
 
-/** Exact match; JSON answers are compared by value, because the order of keys means nothing. */
-export function isRight(answer: string, text: string): boolean {
+/** Tasks whose answers are JSON. */
+export const JSON_TASKS: readonly Task[] = ['snips', 'hwu64', 'call', 'order', 'json', 'copy']
+
+/**
+ * Exact match. JSON answers are compared by value, because the order of keys means nothing; of a
+ * sum only the last sentence counts, because there are many ways to work it out.
+ */
+export function isRight({ task, answer = '' }: Item, text: string): boolean {
+  if (task === 'math') return lastSentence(answer) === lastSentence(text)
   const [wanted, given] = [canonical(answer), canonical(text)]
   return wanted !== undefined && given !== undefined ? wanted === given : answer === text.trim()
+}
+
+/** Whether the text is JSON at all; undefined where the task does not ask for it. */
+export function isValidJson({ task }: Item, text: string): boolean | undefined {
+  const wanted = (JSON_TASKS as readonly string[]).includes(task)
+  return wanted ? canonical(text) !== undefined : undefined
+}
+
+/** Whether the intent alone is right; undefined where the task has none. */
+export function hasRightIntent({ task, answer = '' }: Item, text: string): boolean | undefined {
+  if (task !== 'snips' && task !== 'hwu64') return undefined
+  const wanted = intentOf(answer)
+  return wanted !== undefined && wanted === intentOf(text)
+}
+
+function intentOf(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { intent?: unknown } | null)?.intent
+  } catch {
+    return undefined
+  }
+}
+
+function lastSentence(text: string): string {
+  return text.trim().split('. ').at(-1) ?? ''
 }
 
 function canonical(text: string): string | undefined {

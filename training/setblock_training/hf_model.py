@@ -108,9 +108,15 @@ def context_length(model: nn.Module, limit: int) -> int:
 
 
 def stop_ids(model: nn.Module, tokenizer) -> list[int]:
-    """Every end token that the base or its tokenizer names."""
+    """Every end token that the base or its tokenizer names, and the one that its chat template puts behind an answer."""
     named = [model.generation_config.eos_token_id, model.config.eos_token_id, tokenizer.eos_token_id]
     flat = [i for ids in named for i in (ids if isinstance(ids, list) else [ids]) if i is not None]
+    turn = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    if tokenizer.chat_template:
+        rendered = tokenizer.apply_chat_template(turn, tokenize=False).rstrip()
+        last = tokenizer(rendered, add_special_tokens=False)["input_ids"][-1]
+        added = tokenizer.added_tokens_decoder.get(last)
+        flat += [last] if added is not None and added.special else []
     return sorted(set(flat))
 
 

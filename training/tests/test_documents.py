@@ -13,7 +13,7 @@ from setblock_training.tokenizer import ASSISTANT, BOS, END, EOS, MASK, SPECIALS
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return train_tokenizer(corpus.tokenizer_texts(seed=1, documents=400), 900, spaced_words=150)
+    return train_tokenizer(corpus.tokenizer_texts(seed=1, documents=400), 900)
 
 
 def test_special_ids_are_fixed(tokenizer):
@@ -28,13 +28,6 @@ def test_any_text_survives_the_tokenizer(tokenizer):
 
 def test_digits_are_single_tokens(tokenizer):
     assert len(tokenizer.encode("90210").ids) == 5
-
-
-def test_a_word_is_cut_alike_with_and_without_a_space_before_it(tokenizer):
-    pieces = lambda text: tokenizer.encode(text).tokens
-    for word in ("Pawling", "zoetrope", "Quixote"):
-        assert pieces(f" {word}") == ["\u0120", *pieces(word)]
-    assert pieces(" the") == ["\u0120the"]
 
 
 def test_documents_have_the_chat_form(tokenizer):

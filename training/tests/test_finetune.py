@@ -12,6 +12,8 @@ transformers = pytest.importorskip("transformers", reason="transformers is not i
 pytest.importorskip("peft", reason="peft is not installed: fine-tuning NOT tested")
 torch = pytest.importorskip("torch", reason="torch is not installed: fine-tuning NOT tested")
 
+from tokenizers import Tokenizer  # noqa: E402
+
 from setblock_training import decode  # noqa: E402
 from setblock_training.checkpoint import read_hf_config  # noqa: E402
 from setblock_training.hf_data import DataError, read_examples  # noqa: E402
@@ -20,26 +22,34 @@ from setblock_training.tokenizer import CHAT_TEMPLATE, train_tokenizer  # noqa: 
 
 FINETUNE = Path(__file__).resolve().parent.parent / "finetune.py"
 TEXTS = ["the cat sat on a mat and saw nine red boats", "one dog ran up that hill with my old blue hat"]
-VOCABULARY = 320
+FAMILIES = ("llama", "qwen3")
+PADDED_VOCABULARY = 320  # rows of an embedding that has room, as Qwen3's has
 SHAPE = {
-    "vocab_size": VOCABULARY, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 128, "bos_token_id": 1, "eos_token_id": 2,
-    "pad_token_id": 0,
+    "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "head_dim": 16, "max_position_embeddings": 128, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
 }  # fmt: skip
-MAKERS = {
-    "llama": lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**SHAPE, tie_word_embeddings=False)),
-    "qwen3": lambda: transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**SHAPE, tie_word_embeddings=True)),
-}
 
 
-def make_base(folder, family, mask_token=None):
-    torch.manual_seed(0)
-    MAKERS[family]().save_pretrained(folder)
+def make_tokenizer():
+    """Without a mask, but with a reserved token in its place."""
+    raw = train_tokenizer(TEXTS, PADDED_VOCABULARY).to_str().replace("<|mask|>", "<|reserved|>")
     tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=train_tokenizer(TEXTS, VOCABULARY, spaced_words=0), bos_token="<|bos|>", eos_token="<|eos|>",
-        pad_token="<|pad|>", mask_token=mask_token,
-    )  # fmt: skip
+        tokenizer_object=Tokenizer.from_str(raw), bos_token="<|bos|>", eos_token="<|eos|>", pad_token="<|pad|>"
+    )
     tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+def make_base(folder, family):
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer()
+    if family == "llama":
+        config = transformers.LlamaConfig(**SHAPE, vocab_size=len(tokenizer), tie_word_embeddings=False)
+        model = transformers.LlamaForCausalLM(config)
+    else:
+        config = transformers.Qwen3Config(**SHAPE, vocab_size=PADDED_VOCABULARY, tie_word_embeddings=True)
+        model = transformers.Qwen3ForCausalLM(config)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -70,7 +80,7 @@ def load_folder(folder):
     return model.eval(), json.loads((folder / "setblock.source.json").read_text())
 
 
-@pytest.mark.parametrize("family", sorted(MAKERS))
+@pytest.mark.parametrize("family", FAMILIES)
 def test_all_weights_learn_a_chat_well_enough_to_reveal_blocks(tmp_path, family):
     base = make_base(tmp_path / "base", family)
     out = tmp_path / "tuned"
@@ -79,26 +89,28 @@ def test_all_weights_learn_a_chat_well_enough_to_reveal_blocks(tmp_path, family)
     model, facts = load_folder(out)
     tokenizer = transformers.AutoTokenizer.from_pretrained(out)
     mask = facts["maskTokenId"]
-    assert mask == tokenizer.mask_token_id == VOCABULARY  # a new id: the embedding has grown by one
-    assert model.config.vocab_size == VOCABULARY + 1
+    assert mask == tokenizer.mask_token_id == len(make_tokenizer())  # a new id
+    # One embedding had to grow by one, the other had room.
+    assert model.config.vocab_size == (mask + 1 if family == "llama" else PADDED_VOCABULARY)
     prompt = tokenizer.apply_chat_template(chats()[0]["messages"][:1], add_generation_prompt=True)["input_ids"]
     end = tokenizer.convert_tokens_to_ids("<|end|>")
+    assert facts["eosTokenIds"] == [2, end]  # the base names the first, its chat template shows the second
     tokens, forwards = decode.verified(model, prompt, 60, {end}, mask, block_length=8)
     assert tokenizer.decode(tokens[:-1]) == TEXTS[0] and tokens[-1] == end
     assert forwards * 2 <= len(tokens)
 
 
-@pytest.mark.parametrize("family", sorted(MAKERS))
+@pytest.mark.parametrize("family", FAMILIES)
 def test_lora_is_merged_and_trains_the_reserved_mask(tmp_path, family):
     base = make_base(tmp_path / "base", family)
     out = tmp_path / "tuned"
     data = write_rows(tmp_path / "texts.jsonl", [{"text": text} for text in TEXTS])
-    options = ["--lora", "--mask-token", "<|mask|>", "--rate", "2e-2"]
+    options = ["--lora", "--mask-token", "<|reserved|>", "--rate", "2e-2"]
     first = finetune(base, data, tmp_path / "short", *options, "--steps", "1")[-1]
-    last = finetune(base, data, out, *options, "--steps", "60")[-1]
-    assert last["next"] < first["next"] - 1 and last["masked"] < first["masked"] - 1
+    last = finetune(base, data, out, *options, "--steps", "40")[-1]
+    assert last["next"] < first["next"] - 0.3 and last["masked"] < first["masked"] - 0.3
     model, facts = load_folder(out)
-    assert facts["maskTokenId"] == 3 and model.config.vocab_size == VOCABULARY
+    assert facts["maskTokenId"] == 3
     before = transformers.AutoModelForCausalLM.from_pretrained(base).model.embed_tokens.weight
     changed = (model.model.embed_tokens.weight - before).abs().sum(-1) > 1e-2
     assert changed.nonzero().flatten().tolist() == [3]
@@ -122,8 +134,8 @@ def test_two_ranks_with_fsdp_write_one_whole_model(tmp_path, lora):
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     options = ["--lora", "--rate", "2e-2"] if lora else ["--rate", "4e-3"]
     first = finetune(base, data, tmp_path / "one", "--steps", "1", *options, launcher=launcher)[-1]
-    last = finetune(base, data, tmp_path / "tuned", "--steps", "40", *options, launcher=launcher)[-1]
-    assert last["next"] < first["next"] - 1
+    last = finetune(base, data, tmp_path / "tuned", "--steps", "25", *options, launcher=launcher)[-1]
+    assert last["next"] < first["next"] - 0.3
     model, _ = load_folder(tmp_path / "tuned")
     assert all(torch.isfinite(value).all() for value in model.state_dict().values())
 

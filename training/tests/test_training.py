@@ -22,7 +22,7 @@ def row(n):
 
 def corpus(folder):
     rows = [row(n) for n in range(4)]
-    tokenizer = train_tokenizer([text for each in rows for text in each.values()], 300, spaced_words=0)
+    tokenizer = train_tokenizer([text for each in rows for text in each.values()], 300)
     save_tokenizer(tokenizer, folder, 64)
     for name in ("rows", "validation"):
         (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
