@@ -1,9 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { manifestSchema, type Decoding, type JobEvent, type Manifest } from '@setblock/shared'
+import {
+  manifestSchema,
+  type Decoding,
+  type Job,
+  type JobEvent,
+  type Manifest,
+} from '@setblock/shared'
 import { EngineClient } from '../../gpu-worker/src/engine-thread/engine-client.ts'
 import { createChatEncoder } from '../../edge/src/tokenizer/chat-template.ts'
 import { createTextTokenizer } from '../../edge/src/tokenizer/text-tokenizer.ts'
+
+const GREEDY: Job['sampling'] = { temperature: 0, topP: 1, topK: 0, seed: 0 }
 
 /** One decoded prompt. */
 export interface Decoded {
@@ -17,7 +25,13 @@ export interface Decoded {
 /** The bundled engine and tokenizer without HTTP between: what is measured is decoding. */
 export interface EvalModel {
   readonly manifest: Manifest
-  decode(prompt: string, decoding: Decoding, maxTokens: number): Promise<Decoded>
+  /** Greedy unless a way of sampling is given. */
+  decode(
+    prompt: string,
+    decoding: Decoding,
+    maxTokens: number,
+    sampling?: Job['sampling'],
+  ): Promise<Decoded>
   close(): Promise<void>
 }
 
@@ -44,7 +58,12 @@ export async function openModel(folder: string, options: { threads: number }): P
   })
   let jobs = 0
 
-  async function decode(prompt: string, decoding: Decoding, maxTokens: number): Promise<Decoded> {
+  async function decode(
+    prompt: string,
+    decoding: Decoding,
+    maxTokens: number,
+    sampling: Job['sampling'] = GREEDY,
+  ): Promise<Decoded> {
     const promptIds = encodeChat([{ role: 'user', content: prompt }])
     const room = manifest.contextLength - promptIds.length
     const id = `eval-${jobs++}`
@@ -56,7 +75,7 @@ export async function openModel(folder: string, options: { threads: number }): P
         model: manifest.id,
         tokenIds: promptIds,
         decoding,
-        sampling: { temperature: 0, topP: 1, topK: 0, seed: 0 },
+        sampling,
         maxTokens: Math.min(maxTokens, room),
         stopTokenIds: manifest.eosTokenIds,
       }
