@@ -21,6 +21,7 @@ FROM node:22-bookworm-slim
 ENV NODE_ENV=production \
     SETBLOCK_EDGE_HOST=0.0.0.0 \
     SETBLOCK_EDGE_PORT=8787 \
+    SETBLOCK_DATABASE=/data/edge.sqlite \
     SETBLOCK_MODEL=/app/models/setblock-nano
 WORKDIR /app
 COPY --from=install /app/package.json ./
@@ -30,6 +31,8 @@ COPY --from=install /assets ./models
 COPY shared ./shared
 COPY edge ./edge
 COPY infra/probe.cjs ./infra/
+RUN install --directory --owner=node --mode=700 /data
+VOLUME /data
 USER node
 EXPOSE 8787
 # Alive, not ready: readiness depends on the workers, and restarting the edge would not help them.

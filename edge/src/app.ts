@@ -2,8 +2,11 @@ import { ApiError } from '@setblock/shared'
 import { Hono } from 'hono'
 import { requireKey } from './auth/require-key.ts'
 import type { EdgeBindings, EdgeDeps } from './deps.ts'
+import { allowOrigins } from './http/cors.ts'
 import { errorResponse } from './http/errors.ts'
 import { requestLog } from './http/request-log.ts'
+import { accountRoutes } from './routes/account.ts'
+import { adminKeyRoutes } from './routes/admin-keys.ts'
 import { generationRoutes } from './routes/generation.ts'
 import { healthRoutes } from './routes/health.ts'
 import { modelRoutes } from './routes/models.ts'
@@ -22,6 +25,10 @@ const METHODS: Readonly<Record<string, string>> = {
   '/v1/chat/completions': 'POST',
   '/v1/completions': 'POST',
   '/v1/generate': 'POST',
+  '/v1/tokens': 'POST',
+  '/v1/usage': 'GET, HEAD',
+  '/v1/admin/keys': 'GET, HEAD, POST',
+  '/v1/admin/keys/:id': 'DELETE',
 }
 
 /** The edge as a web-standard handler, the same on every platform. */
@@ -30,6 +37,7 @@ export function createApp(deps: EdgeDeps): Hono<EdgeBindings> {
   app.onError((error, c) => errorResponse(c, error))
   app.notFound((c) => errorResponse(c, new ApiError('not_found', 'there is nothing at this path')))
   app.use(requestLog(deps))
+  app.use(allowOrigins(deps.corsOrigins))
   app.use('/v1/*', requireKey(deps))
 
   app.get('/', (c) =>
@@ -42,6 +50,8 @@ export function createApp(deps: EdgeDeps): Hono<EdgeBindings> {
   app.route('/', referenceRoutes())
   app.route('/v1', modelRoutes(deps))
   app.route('/v1', generationRoutes(deps))
+  app.route('/v1', accountRoutes(deps))
+  app.route('/v1', adminKeyRoutes(deps))
 
   for (const [path, methods] of Object.entries(METHODS)) {
     app.all(path, (c) => {

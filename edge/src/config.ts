@@ -1,42 +1,74 @@
 import { limits, parseWith } from '@setblock/shared'
 import * as z from 'zod'
+import { originSchema } from './auth/browser-token.ts'
 
 const workerUrl = z
   .url({ protocol: /^https?$/, error: 'must be http(s) URLs separated by commas' })
   .transform((url) => url.replace(/\/+$/, ''))
 
-/** What the edge is told about its workers, on every platform. */
-const workersSchema = z.object({
+const secret = z.string({ error: 'must be set' }).min(limits.jobSecretCharactersMin, {
+  error: `must have at least ${limits.jobSecretCharactersMin} characters`,
+})
+
+const splitList = (list: string) =>
+  list
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+
+/** What the edge is told on every platform. */
+const edgeSchema = z.object({
   GPU_WORKERS: z
     .string({ error: 'must be set' })
     .transform((list) => list.split(',').map((url) => url.trim()))
     .pipe(z.array(workerUrl).min(1)),
-  SETBLOCK_JOB_SECRET: z.string({ error: 'must be set' }).min(limits.jobSecretCharactersMin, {
-    error: `must have at least ${limits.jobSecretCharactersMin} characters`,
-  }),
+  SETBLOCK_JOB_SECRET: secret,
+  SETBLOCK_ADMIN_KEY: secret,
+  SETBLOCK_CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform(splitList)
+    .pipe(z.array(z.union([z.literal('*'), originSchema]))),
 })
 
-const nodeSchema = workersSchema.extend({
-  SETBLOCK_KEYS_FILE: z.string({ error: 'must be set' }).min(1),
+const nodeSchema = edgeSchema.extend({
+  SETBLOCK_DATABASE: z.string({ error: 'must be set' }).min(1),
   SETBLOCK_MODEL: z.string().min(1).optional(),
   SETBLOCK_EDGE_HOST: z.string().min(1).default('127.0.0.1'),
   SETBLOCK_EDGE_PORT: z.coerce.number().int().min(0).max(65_535).default(8787),
+  SETBLOCK_ADDRESS_HEADER: z.string().min(1).optional(),
 })
 
-/** Workers' variables. Throws ApiError whose message names the one at fault, never its value. */
-export function readWorkersConfig(env: unknown) {
-  const parsed = parseWith(workersSchema, env, 'internal_error')
-  return { urls: parsed.GPU_WORKERS, secret: parsed.SETBLOCK_JOB_SECRET }
+export interface EdgeConfig {
+  readonly workers: { readonly urls: string[]; readonly secret: string }
+  /** The operator's secret. */
+  readonly adminKey: string
+  readonly corsOrigins: readonly string[]
 }
 
-/** A Node process's variables; fails like readWorkersConfig. */
+/** Workers' variables. Throws ApiError whose message names the one at fault, never its value. */
+export function readEdgeConfig(env: unknown): EdgeConfig {
+  return toConfig(parseWith(edgeSchema, env, 'internal_error'))
+}
+
+/** A Node process's variables; fails like readEdgeConfig. */
 export function readNodeConfig(env: unknown) {
   const parsed = parseWith(nodeSchema, env, 'internal_error')
   return {
-    workers: { urls: parsed.GPU_WORKERS, secret: parsed.SETBLOCK_JOB_SECRET },
-    keysFile: parsed.SETBLOCK_KEYS_FILE,
+    edge: toConfig(parsed),
+    databaseFile: parsed.SETBLOCK_DATABASE,
     modelFolder: parsed.SETBLOCK_MODEL,
     host: parsed.SETBLOCK_EDGE_HOST,
     port: parsed.SETBLOCK_EDGE_PORT,
+    /** Header in which a trusted proxy in front names the client's address. */
+    addressHeader: parsed.SETBLOCK_ADDRESS_HEADER,
+  }
+}
+
+function toConfig(parsed: z.output<typeof edgeSchema>): EdgeConfig {
+  return {
+    workers: { urls: parsed.GPU_WORKERS, secret: parsed.SETBLOCK_JOB_SECRET },
+    adminKey: parsed.SETBLOCK_ADMIN_KEY,
+    corsOrigins: parsed.SETBLOCK_CORS_ORIGINS,
   }
 }

@@ -1,5 +1,10 @@
-import type { KeyOwner, KeyStore } from './auth/key-store.ts'
+import type { Caller } from './auth/api-key.ts'
+import type { BrowserTokens } from './auth/browser-token.ts'
+import type { FailureGuard } from './auth/failure-guard.ts'
+import type { KeyFinder, KeyStore } from './auth/key-store.ts'
 import type { EdgeLimits } from './limits.ts'
+import type { Meter } from './metering/meter.ts'
+import type { UsageStore } from './metering/usage-store.ts'
 import type { ModelSource } from './models/model-source.ts'
 import type { WorkerClient } from './workers/worker-client.ts'
 
@@ -12,7 +17,16 @@ export type LogRecord = Record<string, unknown>
 /** Everything the app needs from its platform. */
 export interface EdgeDeps {
   readonly models: ModelSource
-  readonly keys: KeyStore
+  readonly keys: KeyFinder
+  readonly keyStore: KeyStore
+  /** The operator's secret, which opens the admin routes. */
+  readonly adminKey: string
+  readonly tokens: BrowserTokens
+  readonly guard: FailureGuard
+  readonly meter: Meter
+  readonly usage: UsageStore
+  /** Origins whose pages may call the API. */
+  readonly corsOrigins: readonly string[]
   readonly workers: WorkerClient
   readonly clock: Clock
   readonly random: {
@@ -27,11 +41,15 @@ export interface EdgeDeps {
 
 /** What hono carries along with one request. */
 export interface EdgeBindings {
+  Bindings: {
+    /** Network address of the client, as the platform knows it. */
+    address?: string | undefined
+  }
   Variables: {
     /** Grows while the request is handled and is logged once, at its end. */
     record: LogRecord
     /** True once something else, a stream, has taken over logging the record. */
     recordTaken: boolean
-    owner: KeyOwner
+    owner: Caller
   }
 }

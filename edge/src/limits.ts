@@ -25,6 +25,33 @@ export type EdgeLimits = { readonly [Name in keyof Limits]: number } & {
   /** Objects inside each other in a JSON Schema, and all of its subschemas. */
   readonly jsonSchemaDepthMax: number
   readonly jsonSchemaNodesMax: number
+
+  readonly keyNameCharactersMax: number
+  readonly keysPerPageMax: number
+  readonly keyLifetimeSecondsMax: number
+  /** How long a looked-up key is believed: a revocation takes effect within this time. */
+  readonly keyCacheMs: number
+  readonly keyCacheEntriesMax: number
+  /** Wrong keys that one address may try in a minute, after which it has to wait. */
+  readonly failedAttemptsPerMinute: number
+  /** Addresses remembered for that; the oldest is forgotten first. */
+  readonly failedAddressesMax: number
+  readonly browserTokenSecondsMin: number
+  readonly browserTokenSecondsDefault: number
+  readonly browserTokenSecondsMax: number
+  readonly originCharactersMax: number
+
+  readonly requestsPerMinuteDefault: number
+  readonly requestsPerMinuteMax: number
+  readonly tokensPerMinuteDefault: number
+  readonly tokensPerMinuteMax: number
+  readonly tokensPerMonthMax: number
+  /** Completion tokens charged up front for a request that names no bound of its own. */
+  readonly completionEstimateTokens: number
+  /** Meters in memory; one that is full again is forgotten. */
+  readonly metersMax: number
+  /** Days that one usage summary may span. */
+  readonly usageDaysMax: number
 }
 
 export const edgeLimits: EdgeLimits = Object.freeze({
@@ -40,6 +67,27 @@ export const edgeLimits: EdgeLimits = Object.freeze({
   jsonDepthMax: 64,
   jsonSchemaDepthMax: 16,
   jsonSchemaNodesMax: 1_024,
+
+  keyNameCharactersMax: 128,
+  keysPerPageMax: 100,
+  keyLifetimeSecondsMax: 10 * 366 * 24 * 3600,
+  keyCacheMs: 5_000,
+  keyCacheEntriesMax: 1_000,
+  failedAttemptsPerMinute: 30,
+  failedAddressesMax: 10_000,
+  browserTokenSecondsMin: 60,
+  browserTokenSecondsDefault: 600,
+  browserTokenSecondsMax: 3_600,
+  originCharactersMax: 256,
+
+  requestsPerMinuteDefault: 600,
+  requestsPerMinuteMax: 1_000_000,
+  tokensPerMinuteDefault: 600_000,
+  tokensPerMinuteMax: 1_000_000_000,
+  tokensPerMonthMax: 1_000_000_000_000,
+  completionEstimateTokens: 1_024,
+  metersMax: 10_000,
+  usageDaysMax: 366,
 })
 
 assert(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import { startNodeEdge } from './node.ts'
 import type { NodeEdge } from './node.ts'
 import { JOB_SECRET, startFakeWorker } from './test-support/fake-worker.ts'
 import type { FakeWorkerOptions } from './test-support/fake-worker.ts'
-import { API_KEY, KEY_FILE, TEST_LIMITS } from './test-support/harness.ts'
+import { ADMIN_KEY, API_KEY, seedTestKey, TEST_LIMITS } from './test-support/harness.ts'
 import { startOf, write, writeAndWait } from './test-support/scripts.ts'
 import { TINY_FOLDER } from './test-support/tiny-model.ts'
 
@@ -27,15 +27,16 @@ async function start(
   script: NonNullable<FakeWorkerOptions['script']>,
 ): Promise<Setup> {
   const folder = await mkdtemp(path.join(tmpdir(), 'setblock-edge-'))
-  const keysFile = path.join(folder, 'keys.json')
-  await writeFile(keysFile, JSON.stringify(KEY_FILE))
+  const databaseFile = path.join(folder, 'edge.sqlite')
+  await seedTestKey(databaseFile)
   const worker = await startFakeWorker({ script })
   const log: LogRecord[] = []
   const edge = await startNodeEdge({
     env: {
       GPU_WORKERS: worker.url,
       SETBLOCK_JOB_SECRET: JOB_SECRET,
-      SETBLOCK_KEYS_FILE: keysFile,
+      SETBLOCK_ADMIN_KEY: ADMIN_KEY,
+      SETBLOCK_DATABASE: databaseFile,
       SETBLOCK_MODEL: TINY_FOLDER,
       SETBLOCK_EDGE_PORT: '0',
     },
@@ -175,7 +176,8 @@ test('a bad environment is named before anything starts', async () => {
   const good = {
     GPU_WORKERS: 'http://127.0.0.1:1',
     SETBLOCK_JOB_SECRET: JOB_SECRET,
-    SETBLOCK_KEYS_FILE: '/nowhere/keys.json',
+    SETBLOCK_ADMIN_KEY: ADMIN_KEY,
+    SETBLOCK_DATABASE: ':memory:',
     SETBLOCK_MODEL: TINY_FOLDER,
   }
   await assert.rejects(start({}), /GPU_WORKERS: must be set/)
@@ -185,6 +187,14 @@ test('a bad environment is named before anything starts', async () => {
     /SETBLOCK_JOB_SECRET: must/,
   )
   await assert.rejects(start({ ...good, SETBLOCK_EDGE_PORT: '99999' }), /SETBLOCK_EDGE_PORT/)
-  await assert.rejects(start(good), /SETBLOCK_KEYS_FILE: cannot read/)
+  await assert.rejects(start({ ...good, SETBLOCK_ADMIN_KEY: 'short' }), /SETBLOCK_ADMIN_KEY: must/)
+  await assert.rejects(
+    start({ ...good, SETBLOCK_CORS_ORIGINS: 'https://a.example/path' }),
+    /SETBLOCK_CORS_ORIGINS.*must be an origin/,
+  )
+  await assert.rejects(
+    start({ ...good, SETBLOCK_DATABASE: '/dev/null/edge.sqlite' }),
+    /SETBLOCK_DATABASE: cannot open/,
+  )
   await assert.rejects(start({ ...good, SETBLOCK_MODEL: '/nowhere' }), /\/nowhere/)
 })

@@ -1,22 +1,24 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { createAdaptorServer } from '@hono/node-server'
-import { parseWith } from '@setblock/shared'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { createApp } from './app.ts'
-import { createFileKeyStore, keyFileSchema } from './auth/key-store.ts'
-import type { KeyStore } from './auth/key-store.ts'
+import { assembleDeps } from './assemble.ts'
 import { readNodeConfig } from './config.ts'
 import type { LogRecord } from './deps.ts'
 import { edgeLimits } from './limits.ts'
 import type { EdgeLimits } from './limits.ts'
+import { createMemoryMeter } from './metering/memory-meter.ts'
+import { monthOf } from './metering/meter.ts'
 import { createModelSource } from './models/model-source.ts'
-import { platformRandom } from './random.ts'
-import { createWorkerClient } from './workers/worker-client.ts'
+import { createSqliteDatabase, migrateSqlite } from './storage/database.ts'
 import type { WorkerFetch } from './workers/worker-fetch.ts'
 
+const MIGRATIONS = path.join(import.meta.dirname, '../migrations')
 const BUNDLED_MODEL = path.join(import.meta.dirname, '../../models/setblock-nano')
 
 export interface NodeEdge {
@@ -43,20 +45,23 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
   // Loaded now, so that a folder without a model stops the start and not the first request.
   for (const { id } of await models.list()) await models.find(id)
 
-  const app = createApp({
-    models,
-    keys: await readKeys(config.keysFile),
-    workers: createWorkerClient({
-      ...config.workers,
+  const database = openDatabase(config.databaseFile)
+  const app = createApp(
+    assembleDeps({
+      models,
+      config: config.edge,
+      database: createSqliteDatabase(database),
       fetch: createFetch(),
-      clock: Date.now,
+      createMeter: (usage) =>
+        createMemoryMeter({
+          clock: Date.now,
+          monthTokens: (keyId, now) => usage.tokensSince(keyId, Date.parse(`${monthOf(now)}-01`)),
+          metersMax: limits.metersMax,
+        }),
+      log,
       limits,
     }),
-    clock: Date.now,
-    random: platformRandom,
-    log,
-    limits,
-  })
+  )
   const running = new Set<Promise<unknown>>()
   const context = {
     waitUntil(work: Promise<unknown>) {
@@ -67,7 +72,8 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
     props: {},
   }
   const server = createAdaptorServer({
-    fetch: (request) => app.fetch(request, {}, context),
+    fetch: (request, { incoming }: { incoming: Incoming }) =>
+      app.fetch(request, { address: addressOf(incoming, config.addressHeader) }, context),
     overrideGlobalObjects: false,
   }) as Server
   const url = await listen(server, config)
@@ -76,16 +82,36 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
     async close() {
       await closeServer(server, limits.drainMs)
       await Promise.allSettled(running)
+      if (database.isOpen) database.close()
     },
   }
 }
 
-async function readKeys(file: string): Promise<KeyStore> {
+/** Opens the file with keys and usage, makes it if there is none, and brings it up to date. */
+function openDatabase(file: string): DatabaseSync {
   try {
-    return createFileKeyStore(parseWith(keyFileSchema, JSON.parse(await readFile(file, 'utf8'))))
+    if (file !== ':memory:') mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+    const database = new DatabaseSync(file)
+    // Readers and the writer do not wait for each other; a lost power supply may cost last usage.
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+    const names = readdirSync(MIGRATIONS).filter((name) => name.endsWith('.sql'))
+    const migrations = names.sort().map((name) => readFileSync(path.join(MIGRATIONS, name), 'utf8'))
+    migrateSqlite(database, migrations)
+    return database
   } catch (cause) {
-    throw new Error(`SETBLOCK_KEYS_FILE: cannot read keys from ${file}`, { cause })
+    throw new Error(`SETBLOCK_DATABASE: cannot open ${file}`, { cause })
   }
+}
+
+/** Of HTTP/1 or HTTP/2. */
+type Incoming = Pick<IncomingMessage, 'headers' | 'socket'>
+
+/** The client's address: the connection's, or what a trusted proxy in front says. */
+function addressOf(incoming: Incoming, header: string | undefined): string | undefined {
+  const named = header === undefined ? undefined : incoming.headers[header.toLowerCase()]
+  // A proxy appends what it saw itself, so only the last entry of a list is its word.
+  const last = (Array.isArray(named) ? named.join(',') : named)?.split(',').at(-1)?.trim()
+  return last ?? incoming.socket.remoteAddress
 }
 
 /** `fetch` and `Agent` of the same undici: Node's own fetch does not take another one's agents. */

@@ -1,20 +1,26 @@
 import * as z from 'zod'
 import { createApp } from './app.ts'
-import { createKvKeyStore } from './auth/key-store.ts'
-import type { KeyValueReader } from './auth/key-store.ts'
-import { readWorkersConfig } from './config.ts'
+import { assembleDeps } from './assemble.ts'
+import { readEdgeConfig } from './config.ts'
 import { edgeLimits } from './limits.ts'
+import { createObjectMeter } from './metering/meter-object.ts'
 import { createModelSource } from './models/model-source.ts'
 import type { ModelSource } from './models/model-source.ts'
-import { platformRandom } from './random.ts'
-import { createWorkerClient } from './workers/worker-client.ts'
+import { createD1Database } from './storage/database.ts'
+import type { D1Binding } from './storage/database.ts'
+import type { ObjectNamespace } from './storage/durable-object.ts'
+
+export { MeterObject } from './metering/meter-object.ts'
 
 /** The bindings and variables of wrangler.toml. */
 export interface WorkerEnv {
   ASSETS: { fetch(url: string): Promise<Response> }
-  KEYS: KeyValueReader
+  DB: D1Binding
+  METERS: ObjectNamespace
   GPU_WORKERS: string
   SETBLOCK_JOB_SECRET: string
+  SETBLOCK_ADMIN_KEY: string
+  SETBLOCK_CORS_ORIGINS?: string
 }
 
 interface ExecutionContext {
@@ -42,21 +48,18 @@ function createAssetModels(assets: WorkerEnv['ASSETS']): ModelSource {
 }
 
 function createWorkerApp(env: WorkerEnv) {
-  return createApp({
-    models: createAssetModels(env.ASSETS),
-    keys: createKvKeyStore(env.KEYS),
-    workers: createWorkerClient({
-      ...readWorkersConfig(env),
+  return createApp(
+    assembleDeps({
+      models: createAssetModels(env.ASSETS),
+      config: readEdgeConfig(env),
+      database: createD1Database(env.DB),
       fetch: (url, init) => fetch(url, init),
-      clock: Date.now,
+      createMeter: () => createObjectMeter(env.METERS),
+      // oxlint-disable-next-line no-console -- the only log a Worker has
+      log: (record) => console.log(JSON.stringify(record)),
       limits: edgeLimits,
     }),
-    clock: Date.now,
-    random: platformRandom,
-    // oxlint-disable-next-line no-console -- the only log a Worker has
-    log: (record) => console.log(JSON.stringify(record)),
-    limits: edgeLimits,
-  })
+  )
 }
 
 // One app for an isolate, so that tokenizers stay loaded between requests. Bindings are the same
@@ -66,6 +69,7 @@ let app: ReturnType<typeof createWorkerApp> | undefined
 export default {
   fetch(request: Request, env: WorkerEnv, context: ExecutionContext): Response | Promise<Response> {
     app ??= createWorkerApp(env)
-    return app.fetch(request, env, context)
+    const address = request.headers.get('cf-connecting-ip') ?? undefined
+    return app.fetch(request, { address }, context)
   },
 }

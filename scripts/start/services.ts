@@ -1,7 +1,7 @@
 import path from 'node:path'
 import type { StartOptions } from './options.ts'
 import { startService, type Service } from './service.ts'
-import { DEMO_OWNER, keyDigest, statePaths, writePrivate, type InstanceSecrets } from './state.ts'
+import { statePaths, writePrivate, type InstanceSecrets } from './state.ts'
 
 export const repository = path.resolve(import.meta.dirname, '..', '..')
 const wrangler = path.join(repository, 'node_modules', 'wrangler', 'bin', 'wrangler.js')
@@ -44,11 +44,8 @@ export function startWorker(plan: Plan): Service {
   })
 }
 
-/** Starts the edge on Node, with the demo key in its key file. */
-export async function startEdgeOnNode(plan: Plan): Promise<Service> {
+export function startEdgeOnNode(plan: Plan): Service {
   const { options, secrets, edgePort } = plan
-  const { keys } = statePaths(options.stateFolder)
-  await writePrivate(keys, `${JSON.stringify({ [keyDigest(secrets.demoKey)]: DEMO_OWNER })}\n`)
   return startService({
     name: 'the edge',
     lives: true,
@@ -57,8 +54,9 @@ export async function startEdgeOnNode(plan: Plan): Promise<Service> {
       SETBLOCK_EDGE_HOST: options.host,
       SETBLOCK_EDGE_PORT: String(edgePort),
       SETBLOCK_MODEL: options.modelFolder,
-      SETBLOCK_KEYS_FILE: keys,
+      SETBLOCK_DATABASE: statePaths(options.stateFolder).database,
       SETBLOCK_JOB_SECRET: secrets.jobSecret,
+      SETBLOCK_ADMIN_KEY: secrets.adminKey,
       GPU_WORKERS: workerUrl(plan),
     },
     cwd: repository,
@@ -66,13 +64,14 @@ export async function startEdgeOnNode(plan: Plan): Promise<Service> {
   })
 }
 
-/** Starts the edge in the Workers runtime; its KV must hold the demo key already. */
+/** Starts the edge in the Workers runtime; its database must be up to date. */
 export async function startEdgeOnWorkers(plan: Plan): Promise<Service> {
   const { options, secrets, edgePort } = plan
   const paths = statePaths(options.stateFolder)
   await writePrivate(
     paths.edgeVariables,
-    `SETBLOCK_JOB_SECRET=${secrets.jobSecret}\nGPU_WORKERS=${workerUrl(plan)}\n`,
+    `SETBLOCK_JOB_SECRET=${secrets.jobSecret}\nSETBLOCK_ADMIN_KEY=${secrets.adminKey}\n` +
+      `GPU_WORKERS=${workerUrl(plan)}\n`,
   )
   return startService({
     name: 'the edge',
@@ -95,26 +94,24 @@ export async function startEdgeOnWorkers(plan: Plan): Promise<Service> {
   })
 }
 
-/** Puts the demo key's digest (never the key) where the edge on Workers looks keys up, and exits. */
-export function startSeeding(plan: Plan): Service {
-  const { options, secrets } = plan
+/** Brings the local D1 database of the edge on Workers up to date, and exits. */
+export function startMigration(plan: Plan): Service {
+  const { options } = plan
   return startService({
-    name: 'writing the demo key',
+    name: 'preparing the database',
     lives: false,
     script: [
       wrangler,
-      'kv',
-      'key',
-      'put',
-      `key:${keyDigest(secrets.demoKey)}`,
-      JSON.stringify(DEMO_OWNER),
-      '--binding=KEYS',
+      'd1',
+      'migrations',
+      'apply',
+      'DB',
       '--local',
       `--persist-to=${statePaths(options.stateFolder).wrangler}`,
     ],
     env: QUIET_WRANGLER,
     cwd: repository,
-    logFile: logFile(options, 'demo-key'),
+    logFile: logFile(options, 'database'),
   })
 }
 

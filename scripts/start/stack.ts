@@ -2,6 +2,7 @@ import { access, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { manifestSchema, parseWith } from '@setblock/shared'
 import type { StartOptions } from './options.ts'
+import { ensureDemoKey } from './demo-key.ts'
 import { findPort } from './ports.ts'
 import { waitUntilReady } from './ready.ts'
 import type { Service } from './service.ts'
@@ -9,7 +10,7 @@ import {
   edgeUrl,
   startEdgeOnNode,
   startEdgeOnWorkers,
-  startSeeding,
+  startMigration,
   startWorker,
   workerUrl,
   type Plan,
@@ -26,6 +27,8 @@ export interface Stack {
   readonly edgeUrl: string
   readonly workerUrl: string
   readonly demoKey: string
+  /** Opens the admin routes. */
+  readonly adminKey: string
   /** Id of the model served. */
   readonly model: string
   readonly logFolder: string
@@ -54,8 +57,14 @@ export async function startStack(options: StartOptions, signal: AbortSignal): Pr
   const stop = async (): Promise<void> => {
     await Promise.all(services.map((service) => service.stop()))
   }
+  let demoKey: string
   try {
     await startServices(plan, { keep, signal })
+    demoKey = await ensureDemoKey({
+      edgeUrl: edgeUrl(plan),
+      secrets: plan.secrets,
+      secretsFile: statePaths(options.stateFolder).secrets,
+    })
   } catch (error) {
     await stop()
     throw error
@@ -63,7 +72,8 @@ export async function startStack(options: StartOptions, signal: AbortSignal): Pr
   return {
     edgeUrl: edgeUrl(plan),
     workerUrl: workerUrl(plan),
-    demoKey: plan.secrets.demoKey,
+    demoKey,
+    adminKey: plan.secrets.adminKey,
     model,
     logFolder: statePaths(options.stateFolder).logs,
     failed: Promise.race(
@@ -108,10 +118,10 @@ async function startEdge(plan: Plan, { keep, signal }: Start): Promise<Service> 
     case 'node':
       return startEdgeOnNode(plan)
     case 'wrangler': {
-      const seeding = keep(startSeeding(plan))
-      await seeding.exited
+      const migration = keep(startMigration(plan))
+      await migration.exited
       signal.throwIfAborted()
-      if (!seeding.succeeded()) throw seeding.exitError()
+      if (!migration.succeeded()) throw migration.exitError()
       return startEdgeOnWorkers(plan)
     }
   }

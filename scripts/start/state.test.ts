@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
-import { limits, sha256Hex } from '@setblock/shared'
-import { keyDigest, loadSecrets } from './state.ts'
+import { limits } from '@setblock/shared'
+import { loadSecrets, saveSecrets } from './state.ts'
 
 const folder = await mkdtemp(path.join(tmpdir(), 'setblock-state-'))
 after(() => rm(folder, { recursive: true }))
@@ -13,6 +13,7 @@ test('secrets are made once, long enough, and kept between runs', async () => {
   const file = path.join(folder, 'a', 'secrets.json')
   const first = await loadSecrets(file)
   assert.ok(first.jobSecret.length >= limits.jobSecretCharactersMin)
+  assert.ok(first.adminKey.length >= limits.jobSecretCharactersMin)
   assert.deepEqual(await loadSecrets(file), first)
   assert.notDeepEqual(await loadSecrets(path.join(folder, 'b', 'secrets.json')), first)
 })
@@ -31,6 +32,9 @@ test('a torn file is replaced', async () => {
   assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), secrets)
 })
 
-test('a key is stored as the digest that the edge looks up', async () => {
-  assert.equal(keyDigest('sb-demo-1'), await sha256Hex('sb-demo-1'))
+test('a demo key that was made is kept', async () => {
+  const file = path.join(folder, 'd', 'secrets.json')
+  const secrets = { ...(await loadSecrets(file)), demoKey: 'sb-demo' }
+  await saveSecrets(file, secrets)
+  assert.deepEqual(await loadSecrets(file), secrets)
 })

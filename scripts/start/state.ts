@@ -1,17 +1,17 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import * as z from 'zod'
 
 /** What an instance keeps between runs, so that a key once pasted somewhere goes on working. */
 export interface InstanceSecrets {
   /** Signs jobs between edge and worker. */
   readonly jobSecret: string
-  /** An API key for trying things out, known to this instance alone. */
-  readonly demoKey: string
+  /** Opens the admin routes of this instance. */
+  readonly adminKey: string
+  /** An API key for trying things out, made by the first run; known to this instance alone. */
+  readonly demoKey?: string
 }
-
-/** Whom the demo key belongs to. */
-export const DEMO_OWNER = Object.freeze({ tenant: 'demo', name: 'demo' })
 
 /** Where an instance keeps its things; everything inside is for its owner's eyes only. */
 export function statePaths(stateFolder: string) {
@@ -19,8 +19,8 @@ export function statePaths(stateFolder: string) {
     secrets: path.join(stateFolder, 'secrets.json'),
     /** Variables of the edge on Workers, in .env form. */
     edgeVariables: path.join(stateFolder, 'edge.env'),
-    /** Key digests of the edge on Node. */
-    keys: path.join(stateFolder, 'keys.json'),
+    /** Keys and usage of the edge on Node. */
+    database: path.join(stateFolder, 'edge.sqlite'),
     assets: path.join(stateFolder, 'assets'),
     wrangler: path.join(stateFolder, 'wrangler'),
     logs: path.join(stateFolder, 'logs'),
@@ -33,10 +33,14 @@ export async function loadSecrets(file: string): Promise<InstanceSecrets> {
   if (kept !== undefined) return kept
   const secrets = {
     jobSecret: randomBytes(32).toString('hex'),
-    demoKey: `sb-demo-${randomBytes(18).toString('base64url')}`,
+    adminKey: `sb-admin-${randomBytes(24).toString('base64url')}`,
   }
-  await writePrivate(file, `${JSON.stringify(secrets)}\n`)
+  await saveSecrets(file, secrets)
   return secrets
+}
+
+export async function saveSecrets(file: string, secrets: InstanceSecrets): Promise<void> {
+  await writePrivate(file, `${JSON.stringify(secrets)}\n`)
 }
 
 /** Writes a file that only its owner may read, in a folder that only its owner may enter. */
@@ -45,17 +49,17 @@ export async function writePrivate(file: string, content: string): Promise<void>
   await writeFile(file, content, { mode: 0o600 })
 }
 
-/** What is stored of a key. */
-export function keyDigest(key: string): string {
-  return createHash('sha256').update(key).digest('hex')
-}
+const secretsSchema = z.object({
+  jobSecret: z.string(),
+  adminKey: z.string(),
+  demoKey: z.string().exactOptional(),
+})
 
 function parseSecrets(text: string): InstanceSecrets | undefined {
   try {
-    const { jobSecret, demoKey } = JSON.parse(text) as Partial<Record<string, unknown>>
-    if (typeof jobSecret === 'string' && typeof demoKey === 'string') return { jobSecret, demoKey }
+    return secretsSchema.safeParse(JSON.parse(text)).data
   } catch {
     // A torn file is as good as none: there is nothing in it that cannot be made again.
+    return undefined
   }
-  return undefined
 }

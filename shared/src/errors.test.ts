@@ -21,7 +21,8 @@ test('every code has a status that is an error, and only passing troubles are re
   for (const code of Object.keys(ERRORS) as ErrorCode[]) {
     const { status, retryable } = ERRORS[code]
     assert.ok(status >= 400 && status <= 599, code)
-    assert.equal(retryable, status === 429 || status >= 500, code)
+    const passing = (status === 429 && code !== 'insufficient_quota') || status >= 500
+    assert.equal(retryable, passing, code)
     assert.ok(errorEnvelopeSchema.safeParse(new ApiError(code, 'x').toEnvelope()).success, code)
   }
 })

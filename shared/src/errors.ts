@@ -5,9 +5,11 @@ import { limits } from './limits.ts'
 export type ErrorType =
   | 'invalid_request_error'
   | 'authentication_error'
+  | 'permission_error'
   | 'not_found_error'
   | 'conflict_error'
   | 'rate_limit_error'
+  | 'insufficient_quota'
   | 'overloaded'
   | 'request_aborted'
   | 'server_error'
@@ -31,9 +33,13 @@ export const ERRORS = Object.freeze({
   context_length_exceeded: row(400, 'invalid_request_error'),
   missing_api_key: row(401, 'authentication_error'),
   invalid_api_key: row(401, 'authentication_error'),
+  token_expired: row(401, 'authentication_error'),
   invalid_job_token: row(401, 'authentication_error'),
+  insufficient_scope: row(403, 'permission_error'),
+  origin_not_allowed: row(403, 'permission_error'),
   model_not_found: row(404, 'not_found_error'),
   not_found: row(404, 'not_found_error'),
+  stream_not_found: row(404, 'not_found_error'),
   method_not_allowed: row(405, 'invalid_request_error'),
   session_not_found: row(404, 'not_found_error'),
   session_exists: row(409, 'conflict_error'),
@@ -41,9 +47,16 @@ export const ERRORS = Object.freeze({
   session_conflict: row(409, 'conflict_error'),
   session_limit_exceeded: row(403, 'invalid_request_error'),
   session_corrupt: row(410, 'not_found_error'),
+  reader_too_slow: row(408, 'request_aborted'),
+  events_expired: row(410, 'invalid_request_error'),
   request_too_large: row(413, 'invalid_request_error'),
   unsupported_media_type: row(415, 'invalid_request_error'),
+  idempotency_key_reused: row(422, 'invalid_request_error'),
   overloaded: row(429, 'rate_limit_error', true),
+  rate_limit_exceeded: row(429, 'rate_limit_error', true),
+  too_many_failed_attempts: row(429, 'rate_limit_error', true),
+  // The same request cannot succeed before the month is over, so clients shall not retry it.
+  insufficient_quota: row(429, 'insufficient_quota'),
   aborted: row(499, 'request_aborted'),
   internal_error: row(500, 'server_error', true),
   worker_unavailable: row(503, 'overloaded', true),

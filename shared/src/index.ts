@@ -1,4 +1,5 @@
 export * from './assert.ts'
+export * from './base64url.ts'
 export * from './errors.ts'
 export * from './gamma.ts'
 export * from './job-token.ts'

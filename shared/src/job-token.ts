@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { assert } from './assert.ts'
+import { fromBase64Url, toBase64Url } from './base64url.ts'
 import { limits } from './limits.ts'
 
 /** Signed with the payload, so that no token made for another purpose passes for a job's. */
@@ -103,21 +104,6 @@ function signedBytes(encodedPayload: string) {
 function parsePayload(bytes: Uint8Array): JobTokenPayload | undefined {
   try {
     return payloadSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data
-  } catch {
-    return undefined
-  }
-}
-
-function toBase64Url(bytes: Uint8Array): string {
-  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
-}
-
-function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (!/^[A-Za-z0-9_-]+$/.test(text)) return undefined
-  try {
-    const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
-    return Uint8Array.from(binary, (character) => character.charCodeAt(0))
   } catch {
     return undefined
   }

@@ -1,64 +1,144 @@
-import { limits, sha256Hex } from '@setblock/shared'
+import { sha256Hex } from '@setblock/shared'
 import * as z from 'zod'
-
-/** Whom a key belongs to. The tenant is what sessions and accounting are scoped to. */
-export const keyOwnerSchema = z.strictObject({
-  tenant: z.string().min(1).max(limits.tenantCharactersMax),
-  name: z.string().max(128),
-})
-export type KeyOwner = z.infer<typeof keyOwnerSchema>
-
-/** Finds owners by the SHA-256 of their key; the keys themselves are stored nowhere. */
-export interface KeyStore {
-  /** `digest` is lower-case hex. Undefined when nobody owns such a key. */
-  find(digest: string): Promise<KeyOwner | undefined>
-}
-
-/** `{ "<sha256 hex of a key>": { "tenant": ..., "name": ... } }` */
-export const keyFileSchema = z.record(z.string().regex(/^[0-9a-f]{64}$/), keyOwnerSchema)
-
-/** Keys from a file. Every entry is compared, in full, so the time tells nothing about them. */
-export function createFileKeyStore(file: z.infer<typeof keyFileSchema>): KeyStore {
-  const entries = Object.entries(file)
-  return {
-    find: (digest) => {
-      let owner: KeyOwner | undefined
-      for (const [known, candidate] of entries) {
-        if (equalInConstantTime(known, digest)) owner = candidate
-      }
-      return Promise.resolve(owner)
-    },
-  }
-}
-
-/** The part of a Workers KV namespace that is needed here. */
-export interface KeyValueReader {
-  get(name: string, options: { type: 'json'; cacheTtl: number }): Promise<unknown>
-}
+import type { EdgeLimits } from '../limits.ts'
+import type { Database } from '../storage/database.ts'
+import { scopeSchema } from './api-key.ts'
+import type { ApiKey } from './api-key.ts'
 
 /**
- * Keys from a KV namespace, under `key:<digest>`. Nothing secret is compared here: a lookup by
- * digest can leak at most digests, from which no key can be made.
+ * Keys by the SHA-256 of their text; the text itself is stored nowhere. A lookup by digest can leak
+ * at most digests through its timing, and no key can be made from one.
  */
-export function createKvKeyStore(namespace: KeyValueReader): KeyStore {
-  const CACHE_SECONDS = 60
+export interface KeyStore {
+  findByDigest(digest: string): Promise<ApiKey | undefined>
+  findById(id: string): Promise<ApiKey | undefined>
+  create(key: ApiKey, digest: string): Promise<void>
+  /** In the order of their ids, beginning after one. */
+  list(page: { tenant?: string | undefined; after: string; limit: number }): Promise<ApiKey[]>
+  /** The key as it is now; undefined if there is none. One revoked before stays as it is. */
+  revoke(id: string, at: number): Promise<ApiKey | undefined>
+}
+
+const rowSchema = z
+  .object({
+    id: z.string(),
+    prefix: z.string(),
+    tenant: z.string(),
+    name: z.string(),
+    scopes: z
+      .string()
+      .transform((list) => list.split(' '))
+      .pipe(z.array(scopeSchema)),
+    requests_per_minute: z.int(),
+    tokens_per_minute: z.int(),
+    tokens_per_month: z.int().nullable(),
+    created_at: z.int(),
+    expires_at: z.int().nullable(),
+    revoked_at: z.int().nullable(),
+  })
+  .transform((row): ApiKey => ({
+    id: row.id,
+    prefix: row.prefix,
+    tenant: row.tenant,
+    name: row.name,
+    scopes: row.scopes,
+    allowance: {
+      requestsPerMinute: row.requests_per_minute,
+      tokensPerMinute: row.tokens_per_minute,
+      tokensPerMonth: row.tokens_per_month,
+    },
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    revokedAt: row.revoked_at,
+  }))
+
+const COLUMNS =
+  'id, prefix, tenant, name, scopes, requests_per_minute, tokens_per_minute, tokens_per_month, ' +
+  'created_at, expires_at, revoked_at'
+
+export function createKeyStore(database: Database): KeyStore {
+  async function findBy(column: 'digest' | 'id', value: string): Promise<ApiKey | undefined> {
+    const [row] = await database.all(`SELECT ${COLUMNS} FROM api_keys WHERE ${column} = ?`, value)
+    return row === undefined ? undefined : rowSchema.parse(row)
+  }
   return {
-    async find(digest) {
-      const entry = await namespace.get(`key:${digest}`, { type: 'json', cacheTtl: CACHE_SECONDS })
-      return entry === null ? undefined : keyOwnerSchema.parse(entry)
+    findByDigest: (digest) => findBy('digest', digest),
+    findById: (id) => findBy('id', id),
+    async create(key, digest) {
+      const { allowance } = key
+      await database.run(
+        `INSERT INTO api_keys (${COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        key.id,
+        key.prefix,
+        key.tenant,
+        key.name,
+        key.scopes.join(' '),
+        allowance.requestsPerMinute,
+        allowance.tokensPerMinute,
+        allowance.tokensPerMonth,
+        key.createdAt,
+        key.expiresAt,
+        key.revokedAt,
+        digest,
+      )
+    },
+    async list({ tenant, after, limit }) {
+      const where = tenant === undefined ? 'id > ?' : 'id > ? AND tenant = ?'
+      const values = tenant === undefined ? [after] : [after, tenant]
+      const rows = await database.all(
+        `SELECT ${COLUMNS} FROM api_keys WHERE ${where} ORDER BY id LIMIT ?`,
+        ...values,
+        limit,
+      )
+      return rows.map((row) => rowSchema.parse(row))
+    },
+    async revoke(id, at) {
+      await database.run(
+        'UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL',
+        at,
+        id,
+      )
+      return findBy('id', id)
     },
   }
 }
 
-/** The owner of a key as a client sends it. */
-export async function findOwner(keys: KeyStore, key: string): Promise<KeyOwner | undefined> {
-  return keys.find(await sha256Hex(key))
+/** Finds keys for requests, and remembers what it found, or that there was none, for a while. */
+export interface KeyFinder {
+  byText(key: string): Promise<ApiKey | undefined>
+  byId(id: string): Promise<ApiKey | undefined>
+  /** Makes this process believe the store again. Others follow within `keyCacheMs`. */
+  forget(): void
 }
 
-function equalInConstantTime(left: string, right: string): boolean {
-  let difference = left.length ^ right.length
-  for (let index = 0; index < left.length; index++) {
-    difference |= left.charCodeAt(index) ^ right.charCodeAt(index)
+export function createKeyFinder(options: {
+  store: KeyStore
+  clock: () => number
+  limits: Pick<EdgeLimits, 'keyCacheMs' | 'keyCacheEntriesMax'>
+}): KeyFinder {
+  const { store, clock, limits } = options
+  const known = new Map<string, { key: ApiKey | undefined; until: number }>()
+
+  async function find(
+    name: string,
+    load: () => Promise<ApiKey | undefined>,
+  ): Promise<ApiKey | undefined> {
+    const entry = known.get(name)
+    if (entry !== undefined && entry.until > clock()) return entry.key
+    // Counted from before the lookup, so that no answer is believed longer than promised.
+    const until = clock() + limits.keyCacheMs
+    const key = await load()
+    known.delete(name)
+    known.set(name, { key, until })
+    if (known.size > limits.keyCacheEntriesMax) known.delete(known.keys().next().value as string)
+    return key
   }
-  return difference === 0
+  return {
+    async byText(text) {
+      const digest = await sha256Hex(text)
+      return find(`digest:${digest}`, () => store.findByDigest(digest))
+    },
+    byId: (id) => find(`id:${id}`, () => store.findById(id)),
+    forget: () => known.clear(),
+  }
 }

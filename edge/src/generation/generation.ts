@@ -1,4 +1,5 @@
 import type { FinishReason, Job } from '@setblock/shared'
+import type { Bill, Tally } from '../metering/bill.ts'
 import { follow } from '../stream/abortable.ts'
 import type { TextEvent, TextToken, TextUsage } from '../text/text-events.ts'
 import type { TextReducer } from '../text/text-reducer.ts'
@@ -25,17 +26,26 @@ export interface GenerationOptions {
   jobs: readonly Job[]
   tenant: string
   createReducer: (job: Job) => TextReducer
+  /** Takes down what each job costs. */
+  bill: Bill
   /** The request's: when it aborts, so do the jobs. */
   signal: AbortSignal
 }
 
 /** Opens a job for each choice. They live and die together: one that fails ends them all. */
 export function startGeneration(options: GenerationOptions): Generation {
-  const { workers, jobs, tenant, createReducer, signal } = options
+  const { workers, jobs, tenant, createReducer, bill, signal } = options
   const together = new AbortController()
   follow(signal, together)
   const choices = jobs.map((job) =>
-    startJob({ workers, job, tenant, reducer: createReducer(job), signal: together.signal }),
+    startJob({
+      workers,
+      job,
+      tenant,
+      reducer: createReducer(job),
+      tally: bill.tally(),
+      signal: together.signal,
+    }),
   )
   const accepted = Promise.all(choices.map((choice) => choice.accepted))
   accepted.catch((error: unknown) => together.abort(error))
@@ -60,10 +70,12 @@ interface JobOptions {
   job: Job
   tenant: string
   reducer: TextReducer
+  /** Counts what the job costs, however it ends. */
+  tally: Tally
   signal: AbortSignal
 }
 
-function startJob({ workers, job, tenant, reducer, signal }: JobOptions) {
+function startJob({ workers, job, tenant, reducer, tally, signal }: JobOptions) {
   const upstream = new AbortController()
   follow(signal, upstream)
   const accepted = workers.open(job, { tenant, signal: upstream.signal })
@@ -72,7 +84,9 @@ function startJob({ workers, job, tenant, reducer, signal }: JobOptions) {
   async function* read(): AsyncGenerator<TextEvent> {
     try {
       for await (const event of await accepted) {
+        tally.see(event)
         const texts = reducer.push(event)
+        for (const text of texts) if (text.type === 'end') tally.end(text.usage)
         // A stop string ends the job here, so the worker is told before the client is.
         if (reducer.ended) upstream.abort()
         yield* texts

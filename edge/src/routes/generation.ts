@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import type { Context } from 'hono'
+import { requireScope } from '../auth/require-key.ts'
 import type { EdgeBindings, EdgeDeps } from '../deps.ts'
 import { readJsonBody } from '../http/json-body.ts'
 import { parseChatRequest } from '../requests/chat-request.ts'
@@ -16,15 +17,15 @@ export function generationRoutes(deps: EdgeDeps): Hono<EdgeBindings> {
   const readBody = (c: Context<EdgeBindings>) => readJsonBody(c.req.raw, { bytesMax, depthMax })
 
   return new Hono<EdgeBindings>()
-    .post('/chat/completions', async (c) => {
+    .post('/chat/completions', requireScope('generate'), async (c) => {
       const request = parseChatRequest(await readBody(c))
       return respond(c, deps, { request, idPrefix: 'chatcmpl', createForm: createChatForm })
     })
-    .post('/completions', async (c) => {
+    .post('/completions', requireScope('generate'), async (c) => {
       const request = parseCompletionRequest(await readBody(c))
       return respond(c, deps, { request, idPrefix: 'cmpl', createForm: createCompletionForm })
     })
-    .post('/generate', async (c) => {
+    .post('/generate', requireScope('generate'), async (c) => {
       const request = parseNativeRequest(await readBody(c))
       return respond(c, deps, { request, idPrefix: 'gen', createForm: createNativeForm })
     })

@@ -8,6 +8,8 @@ import { describeJobs, observe } from '../generation/job-record.ts'
 import { planJobs } from '../generation/plan-job.ts'
 import { describeError, toApiError } from '../http/errors.ts'
 import { waitUntil } from '../http/wait-until.ts'
+import { openBill } from '../metering/bill.ts'
+import type { Bill } from '../metering/bill.ts'
 import type { EdgeModel } from '../models/model-source.ts'
 import type { GenerationRequest } from '../requests/generation-request.ts'
 import type { AnswerForm, FormOptions } from '../responses/answer-form.ts'
@@ -37,11 +39,31 @@ export async function respond(
       param: 'model',
     })
   }
-  const { limits, random, clock } = deps
+  const { limits, random } = deps
   const id = `${idPrefix}-${random.id()}`
   const jobs = planJobs({ request, model, limits, id, seed: random.seed() })
   Object.assign(c.var.record, describeJobs(jobs), { stream: request.stream })
+  const bill = await openBill(c, deps, { jobs, bounded: request.maxTokens !== undefined })
+  try {
+    return await generate(c, deps, { request, id, jobs, model, bill, createForm })
+  } catch (error) {
+    bill.close(toApiError(error).code)
+    throw error
+  }
+}
 
+async function generate(
+  c: EdgeContext,
+  deps: EdgeDeps,
+  options: Pick<RespondOptions, 'request' | 'createForm'> & {
+    id: string
+    jobs: readonly Job[]
+    model: EdgeModel
+    bill: Bill
+  },
+): Promise<Response> {
+  const { request, id, jobs, model, bill, createForm } = options
+  const { limits, clock } = deps
   // The one switch of this request: a lost client turns it, and it ends the jobs.
   const controller = new AbortController()
   follow(c.req.raw.signal, controller, () => new ClientLost('client-gone'))
@@ -50,16 +72,20 @@ export async function respond(
     jobs,
     tenant: c.var.owner.tenant,
     createReducer: (job) => createReducer(job, request, model),
+    bill,
     signal: controller.signal,
   })
   const events = observe(generation.events, c.var.record, clock)
   const created = Math.floor(clock() / 1000)
   const { includeUsage, reveals } = request
   const form = createForm({ id, created, model, jobs, includeUsage, reveals })
-  if (!request.stream) return c.json(form.whole(await collectAnswer(events, jobs.length)) as object)
-
+  if (!request.stream) {
+    const answer = await collectAnswer(events, jobs.length)
+    bill.close('done')
+    return c.json(form.whole(answer) as object)
+  }
   await acceptedOrLate(generation, limits.headersGraceMs)
-  return stream(c, deps, { controller, form, frames: toFrames(form, events) })
+  return stream(c, deps, { controller, form, bill, frames: toFrames(form, events) })
 }
 
 function createReducer(job: Job, request: GenerationRequest, { tokenizer }: EdgeModel) {
@@ -105,9 +131,14 @@ async function* toFrames(
 function stream(
   c: EdgeContext,
   { limits, clock, log }: EdgeDeps,
-  options: { controller: AbortController; form: AnswerForm; frames: AsyncIterable<string> },
+  options: {
+    controller: AbortController
+    form: AnswerForm
+    bill: Bill
+    frames: AsyncIterable<string>
+  },
 ): Response {
-  const { controller, form, frames } = options
+  const { controller, form, bill, frames } = options
   const { record } = c.var
   c.set('recordTaken', true)
   const body = relay({
@@ -115,6 +146,7 @@ function stream(
     controller,
     errorFrame: (error) => sseFrame(form.failure(toApiError(error))),
     onEnd({ how, bytes, error }) {
+      bill.close(how === 'failed' ? toApiError(error).code : how)
       const failure = error === undefined ? {} : describeError(error)
       log({
         ...record,

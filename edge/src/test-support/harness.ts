@@ -1,17 +1,41 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { sha256Hex } from '@setblock/shared'
 import { createApp } from '../app.ts'
-import { createFileKeyStore } from '../auth/key-store.ts'
+import { assembleDeps } from '../assemble.ts'
+import type { ApiKey } from '../auth/api-key.ts'
+import { createKeyStore } from '../auth/key-store.ts'
 import type { EdgeDeps, LogRecord } from '../deps.ts'
 import { edgeLimits } from '../limits.ts'
 import type { EdgeLimits } from '../limits.ts'
-import { createWorkerClient } from '../workers/worker-client.ts'
+import { createMemoryMeter } from '../metering/memory-meter.ts'
+import { createSqliteDatabase, migrateSqlite } from '../storage/database.ts'
+import type { Database } from '../storage/database.ts'
 import { startFakeWorker, JOB_SECRET } from './fake-worker.ts'
 import type { FakeWorker, FakeWorkerOptions } from './fake-worker.ts'
 import { createTinySource } from './tiny-model.ts'
 
 export const API_KEY = 'sb-test-key'
-export const KEY_FILE = { [await sha256Hex(API_KEY)]: { tenant: 'acme', name: 'laptop' } }
+export const ADMIN_KEY = 'the-operator-secret-of-the-tests-only'
+
+/** The key behind API_KEY; its bounds are beyond what a test can reach. */
+export const TEST_KEY: ApiKey = {
+  id: 'key-test',
+  prefix: API_KEY.slice(0, 6),
+  tenant: 'acme',
+  name: 'laptop',
+  scopes: ['generate', 'usage', 'tokens'],
+  allowance: {
+    requestsPerMinute: edgeLimits.requestsPerMinuteMax,
+    tokensPerMinute: edgeLimits.tokensPerMinuteMax,
+    tokensPerMonth: null,
+  },
+  createdAt: 0,
+  expiresAt: null,
+  revokedAt: null,
+}
 
 /** Times short enough for tests; everything else as in production. */
 export const TEST_LIMITS: EdgeLimits = {
@@ -20,7 +44,33 @@ export const TEST_LIMITS: EdgeLimits = {
   stallMs: 5_000,
 }
 
+const MIGRATIONS = path.join(import.meta.dirname, '../../migrations')
+
+/** A database as a deployment has it, in memory, that holds only the test key. */
+export async function openTestDatabase(): Promise<Database> {
+  return fill(new DatabaseSync(':memory:'))
+}
+
+/** The same in a file. */
+export async function seedTestKey(file: string): Promise<void> {
+  const handle = new DatabaseSync(file)
+  await fill(handle)
+  handle.close()
+}
+
+async function fill(handle: DatabaseSync): Promise<Database> {
+  const files = readdirSync(MIGRATIONS).sort()
+  migrateSqlite(
+    handle,
+    files.map((file) => readFileSync(path.join(MIGRATIONS, file), 'utf8')),
+  )
+  const database = createSqliteDatabase(handle)
+  await createKeyStore(database).create(TEST_KEY, await sha256Hex(API_KEY))
+  return database
+}
+
 export interface Harness {
+  readonly deps: EdgeDeps
   /** POSTs JSON (or text as it is) with the test key. */
   post: (path: string, body: unknown, init?: RequestInit) => Promise<Response>
   get: (path: string, init?: RequestInit) => Promise<Response>
@@ -33,29 +83,35 @@ export interface Harness {
 /** The app on a fake worker, without a server in front. */
 export async function startHarness(
   t: TestContext,
-  options: FakeWorkerOptions & { urls?: (own: string) => string[]; limits?: EdgeLimits },
+  options: FakeWorkerOptions & {
+    urls?: (own: string) => string[]
+    limits?: EdgeLimits
+    change?: (deps: EdgeDeps) => EdgeDeps
+    clock?: () => number
+  },
 ): Promise<Harness> {
   const worker = await startFakeWorker(options)
   t.after(() => worker.close())
-  const limits = options.limits ?? TEST_LIMITS
+  const { limits = TEST_LIMITS, clock = Date.now } = options
   const log: LogRecord[] = []
   const pumps: Promise<unknown>[] = []
   let ids = 0
-  const deps: EdgeDeps = {
+  const assembled = assembleDeps({
     models: createTinySource(),
-    keys: createFileKeyStore(KEY_FILE),
-    workers: createWorkerClient({
-      urls: options.urls?.(worker.url) ?? [worker.url],
-      secret: JOB_SECRET,
-      fetch: (url, init) => fetch(url, init),
-      clock: Date.now,
-      limits,
-    }),
-    clock: Date.now,
-    random: { id: () => `id${++ids}`, seed: () => 4711 },
+    config: {
+      workers: { urls: options.urls?.(worker.url) ?? [worker.url], secret: JOB_SECRET },
+      adminKey: ADMIN_KEY,
+      corsOrigins: [],
+    },
+    database: await openTestDatabase(),
+    fetch: (url, init) => fetch(url, init),
+    createMeter: () => createMemoryMeter({ clock, monthTokens: async () => 0, metersMax: 100 }),
     log: (record) => log.push(record),
     limits,
-  }
+    clock,
+  })
+  const repeatable = { ...assembled, random: { id: () => `id${++ids}`, seed: () => 4711 } }
+  const deps = options.change?.(repeatable) ?? repeatable
   const app = createApp(deps)
   const context = {
     waitUntil: (work: Promise<unknown>) => void pumps.push(work),
@@ -64,6 +120,7 @@ export async function startHarness(
   }
   const send = async (path: string, init: RequestInit) => app.request(path, init, {}, context)
   return {
+    deps,
     worker,
     log,
     get: (path, init = {}) => send(path, { headers: authorized(), ...init }),
