@@ -12,7 +12,7 @@ import { createWorkerClient } from './workers/worker-client.ts'
 import type { WorkerFetch } from './workers/worker-fetch.ts'
 
 /** What the platforms differ in. */
-export interface Platform extends Pick<EdgeDeps, 'models' | 'log' | 'limits'> {
+export interface Platform extends Pick<EdgeDeps, 'models' | 'homes' | 'log' | 'limits'> {
   readonly config: EdgeConfig
   readonly database: Database
   readonly fetch: WorkerFetch
@@ -23,7 +23,7 @@ export interface Platform extends Pick<EdgeDeps, 'models' | 'log' | 'limits'> {
 
 /** Everything the app needs, put together the same way on every platform. */
 export function assembleDeps(platform: Platform): EdgeDeps {
-  const { config, database, fetch, limits, models, log } = platform
+  const { config, database, fetch, limits, models, homes, log } = platform
   const { clock = Date.now } = platform
   const keyStore = createKeyStore(database)
   const usage = createUsageStore(database)
@@ -36,6 +36,7 @@ export function assembleDeps(platform: Platform): EdgeDeps {
     guard: createFailureGuard({ clock, limits }),
     meter: platform.createMeter(usage),
     usage,
+    homes,
     corsOrigins: config.corsOrigins,
     workers: createWorkerClient({ ...config.workers, fetch, clock: Date.now, limits }),
     clock,

@@ -6,6 +6,7 @@ import type { EdgeLimits } from './limits.ts'
 import type { Meter } from './metering/meter.ts'
 import type { UsageStore } from './metering/usage-store.ts'
 import type { ModelSource } from './models/model-source.ts'
+import type { StreamHomes } from './streams/stream-homes.ts'
 import type { WorkerClient } from './workers/worker-client.ts'
 
 /** Milliseconds since 1970. */
@@ -25,6 +26,8 @@ export interface EdgeDeps {
   readonly guard: FailureGuard
   readonly meter: Meter
   readonly usage: UsageStore
+  /** Where answers that can be read again live. */
+  readonly homes: StreamHomes
   /** Origins whose pages may call the API. */
   readonly corsOrigins: readonly string[]
   readonly workers: WorkerClient

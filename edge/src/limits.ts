@@ -52,6 +52,19 @@ export type EdgeLimits = { readonly [Name in keyof Limits]: number } & {
   readonly metersMax: number
   /** Days that one usage summary may span. */
   readonly usageDaysMax: number
+
+  readonly idempotencyKeyCharactersMax: number
+  /** How long the answer to a request with an idempotency key stays. */
+  readonly storedAnswerMs: number
+  /** How long a resumable stream goes on without a reader, and can be read after its end. */
+  readonly resumeGraceMs: number
+  /** Characters of one stream's events that are kept for readers to come back to. */
+  readonly streamCharactersMax: number
+  /** Characters, and number, of all answers kept in one process. */
+  readonly keptCharactersMax: number
+  readonly keptStreamsMax: number
+  /** Characters read ahead of a client; one that lags more is given up. */
+  readonly readAheadCharactersMax: number
 }
 
 export const edgeLimits: EdgeLimits = Object.freeze({
@@ -88,6 +101,14 @@ export const edgeLimits: EdgeLimits = Object.freeze({
   completionEstimateTokens: 1_024,
   metersMax: 10_000,
   usageDaysMax: 366,
+
+  idempotencyKeyCharactersMax: 255,
+  storedAnswerMs: 3_600_000,
+  resumeGraceMs: 60_000,
+  streamCharactersMax: 4 * 1024 * 1024,
+  keptCharactersMax: 64 * 1024 * 1024,
+  keptStreamsMax: 2_000,
+  readAheadCharactersMax: 512 * 1024,
 })
 
 assert(
@@ -104,4 +125,9 @@ assert(
   edgeLimits.workerAnswerMs <= edgeLimits.jobTokenLifetimeMs,
   `workerAnswerMs (${edgeLimits.workerAnswerMs}) must not exceed jobTokenLifetimeMs ` +
     `(${edgeLimits.jobTokenLifetimeMs})`,
+)
+assert(
+  edgeLimits.streamCharactersMax <= edgeLimits.keptCharactersMax,
+  `streamCharactersMax (${edgeLimits.streamCharactersMax}) must not exceed keptCharactersMax ` +
+    `(${edgeLimits.keptCharactersMax})`,
 )

@@ -16,6 +16,7 @@ import { createMemoryMeter } from './metering/memory-meter.ts'
 import { monthOf } from './metering/meter.ts'
 import { createModelSource } from './models/model-source.ts'
 import { createSqliteDatabase, migrateSqlite } from './storage/database.ts'
+import { StreamHub } from './streams/stream-hub.ts'
 import type { WorkerFetch } from './workers/worker-fetch.ts'
 
 const MIGRATIONS = path.join(import.meta.dirname, '../migrations')
@@ -46,9 +47,11 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
   for (const { id } of await models.list()) await models.find(id)
 
   const database = openDatabase(config.databaseFile)
+  const hub = new StreamHub({ clock: Date.now, limits })
   const app = createApp(
     assembleDeps({
       models,
+      homes: { kind: 'here', hub, placeHeader: undefined },
       config: config.edge,
       database: createSqliteDatabase(database),
       fetch: createFetch(),
@@ -81,6 +84,7 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
     url,
     async close() {
       await closeServer(server, limits.drainMs)
+      hub.close()
       await Promise.allSettled(running)
       if (database.isOpen) database.close()
     },

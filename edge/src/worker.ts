@@ -2,13 +2,17 @@ import * as z from 'zod'
 import { createApp } from './app.ts'
 import { assembleDeps } from './assemble.ts'
 import { readEdgeConfig } from './config.ts'
+import type { EdgeDeps } from './deps.ts'
 import { edgeLimits } from './limits.ts'
 import { createObjectMeter } from './metering/meter-object.ts'
 import { createModelSource } from './models/model-source.ts'
 import type { ModelSource } from './models/model-source.ts'
 import { createD1Database } from './storage/database.ts'
 import type { D1Binding } from './storage/database.ts'
-import type { ObjectNamespace } from './storage/durable-object.ts'
+import type { ObjectNamespace, ObjectState } from './storage/durable-object.ts'
+import { createStoredHub } from './streams/stored-hub.ts'
+import { createObjectHomes, PLACE_HEADER } from './streams/stream-homes.ts'
+import type { StreamHomes } from './streams/stream-homes.ts'
 
 export { MeterObject } from './metering/meter-object.ts'
 
@@ -17,6 +21,7 @@ export interface WorkerEnv {
   ASSETS: { fetch(url: string): Promise<Response> }
   DB: D1Binding
   METERS: ObjectNamespace
+  STREAMS: ObjectNamespace
   GPU_WORKERS: string
   SETBLOCK_JOB_SECRET: string
   SETBLOCK_ADMIN_KEY: string
@@ -47,29 +52,63 @@ function createAssetModels(assets: WorkerEnv['ASSETS']): ModelSource {
   })
 }
 
-function createWorkerApp(env: WorkerEnv) {
-  return createApp(
-    assembleDeps({
-      models: createAssetModels(env.ASSETS),
-      config: readEdgeConfig(env),
-      database: createD1Database(env.DB),
-      fetch: (url, init) => fetch(url, init),
-      createMeter: () => createObjectMeter(env.METERS),
-      // oxlint-disable-next-line no-console -- the only log a Worker has
-      log: (record) => console.log(JSON.stringify(record)),
-      limits: edgeLimits,
-    }),
-  )
+function assembleWorkerDeps(env: WorkerEnv): EdgeDeps {
+  return assembleDeps({
+    models: createAssetModels(env.ASSETS),
+    config: readEdgeConfig(env),
+    database: createD1Database(env.DB),
+    homes: createObjectHomes(env.STREAMS),
+    fetch: (url, init) => fetch(url, init),
+    createMeter: () => createObjectMeter(env.METERS),
+    // oxlint-disable-next-line no-console -- the only log a Worker has
+    log: (record) => console.log(JSON.stringify(record)),
+    limits: edgeLimits,
+  })
 }
 
-// One app for an isolate, so that tokenizers stay loaded between requests. Bindings are the same
-// for all requests of an isolate.
-let app: ReturnType<typeof createWorkerApp> | undefined
+// One for an isolate, so that tokenizers and keys stay loaded between requests, in the objects too.
+// Bindings are the same for all of an isolate.
+let deps: EdgeDeps | undefined
+let app: ReturnType<typeof createApp> | undefined
+
+const addressOf = (request: Request): string | undefined =>
+  request.headers.get('cf-connecting-ip') ?? undefined
 
 export default {
   fetch(request: Request, env: WorkerEnv, context: ExecutionContext): Response | Promise<Response> {
-    app ??= createWorkerApp(env)
-    const address = request.headers.get('cf-connecting-ip') ?? undefined
-    return app.fetch(request, { address }, context)
+    deps ??= assembleWorkerDeps(env)
+    app ??= createApp(deps)
+    return app.fetch(request, { address: addressOf(request) }, context)
   },
+}
+
+/** The Durable Object in which one repeatable answer is generated and kept: the same app again. */
+export class StreamObject {
+  readonly #state: ObjectState
+  readonly #app: ReturnType<typeof createApp>
+
+  constructor(state: ObjectState, env: WorkerEnv) {
+    this.#state = state
+    deps ??= assembleWorkerDeps(env)
+    const hub = createStoredHub(state, deps)
+    const homes: StreamHomes = { kind: 'here', hub, placeHeader: PLACE_HEADER }
+    this.#app = createApp({ ...deps, homes })
+  }
+
+  fetch(request: Request): Response | Promise<Response> {
+    return this.#app.fetch(
+      request,
+      { address: addressOf(request) },
+      {
+        waitUntil: (work) => this.#state.waitUntil(work),
+        passThroughOnException: () => undefined,
+        props: {},
+      },
+    )
+  }
+
+  /** The kept answer's time is over. */
+  alarm(): Promise<void> {
+    return this.#state.storage.deleteAll()
+  }
 }

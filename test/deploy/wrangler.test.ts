@@ -32,7 +32,7 @@ function dryRun() {
 test('the edge can be deployed: it bundles, with its bindings and assets', async () => {
   const { status, stdout, stderr } = dryRun()
   assert.equal(status, 0, stderr)
-  for (const binding of ['env.DB', 'env.METERS', 'env.ASSETS', 'env.GPU_WORKERS']) {
+  for (const binding of ['env.DB', 'env.METERS', 'env.STREAMS', 'env.ASSETS', 'env.GPU_WORKERS']) {
     assert.ok(stdout.includes(binding), binding)
   }
   assert.doesNotMatch(stdout, /SETBLOCK_JOB_SECRET|SETBLOCK_ADMIN_KEY/)

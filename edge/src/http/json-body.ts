@@ -43,7 +43,11 @@ function isDeeperThan(value: unknown, depthMax: number): boolean {
   return true
 }
 
-async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
+/** Reads a request's body, at most `bytesMax` of it; throws request_too_large or aborted. */
+export async function readBytes(
+  request: Request,
+  bytesMax: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () =>
     new ApiError('request_too_large', `the body may have at most ${bytesMax} bytes`)
   if (Number(request.headers.get('content-length') ?? 0) > bytesMax) throw tooLarge()
@@ -66,7 +70,7 @@ async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array
   return concatenate(chunks, length)
 }
 
-function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array {
+function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(length)
   let offset = 0
   for (const chunk of chunks) {

@@ -9,6 +9,7 @@ import { parseNativeRequest } from '../requests/native-request.ts'
 import { createChatForm } from '../responses/chat-form.ts'
 import { createCompletionForm } from '../responses/completion-form.ts'
 import { createNativeForm } from '../responses/native-form.ts'
+import { keepStream, readStream } from '../streams/keep-stream.ts'
 import { respond } from './respond.ts'
 
 /** The three ways to generate: OpenAI's two, and our own. */
@@ -16,17 +17,21 @@ export function generationRoutes(deps: EdgeDeps): Hono<EdgeBindings> {
   const { bodyBytesMax: bytesMax, jsonDepthMax: depthMax } = deps.limits
   const readBody = (c: Context<EdgeBindings>) => readJsonBody(c.req.raw, { bytesMax, depthMax })
 
+  const allowed = requireScope('generate')
+  const kept = keepStream(deps)
+
   return new Hono<EdgeBindings>()
-    .post('/chat/completions', requireScope('generate'), async (c) => {
+    .post('/chat/completions', allowed, kept, async (c) => {
       const request = parseChatRequest(await readBody(c))
       return respond(c, deps, { request, idPrefix: 'chatcmpl', createForm: createChatForm })
     })
-    .post('/completions', requireScope('generate'), async (c) => {
+    .post('/completions', allowed, kept, async (c) => {
       const request = parseCompletionRequest(await readBody(c))
       return respond(c, deps, { request, idPrefix: 'cmpl', createForm: createCompletionForm })
     })
-    .post('/generate', requireScope('generate'), async (c) => {
+    .post('/generate', allowed, kept, async (c) => {
       const request = parseNativeRequest(await readBody(c))
       return respond(c, deps, { request, idPrefix: 'gen', createForm: createNativeForm })
     })
+    .get('/streams/:id', allowed, (c) => readStream(c, deps, c.req.param('id')))
 }

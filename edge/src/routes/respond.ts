@@ -16,6 +16,8 @@ import type { AnswerForm, FormOptions } from '../responses/answer-form.ts'
 import { follow } from '../stream/abortable.ts'
 import { ClientLost, relay } from '../stream/relay.ts'
 import { sseFrame, SSE_HEADERS } from '../stream/sse.ts'
+import { createNumbering } from '../streams/event-id.ts'
+import { readAhead } from '../streams/read-ahead.ts'
 import { TextReducer } from '../text/text-reducer.ts'
 
 type EdgeContext = Context<EdgeBindings>
@@ -85,7 +87,7 @@ async function generate(
     return c.json(form.whole(answer) as object)
   }
   await acceptedOrLate(generation, limits.headersGraceMs)
-  return stream(c, deps, { controller, form, bill, frames: toFrames(form, events) })
+  return stream(c, deps, { id, controller, form, bill, events })
 }
 
 function createReducer(job: Job, request: GenerationRequest, { tokenizer }: EdgeModel) {
@@ -117,34 +119,39 @@ async function acceptedOrLate({ accepted }: Generation, graceMs: number): Promis
 async function* toFrames(
   form: AnswerForm,
   events: AsyncIterable<AnswerEvent>,
+  number: (frame: string) => string,
 ): AsyncGenerator<string> {
-  const frames = (payloads: unknown[]) => payloads.map(sseFrame).join('')
+  const frames = (payloads: unknown[]) =>
+    payloads.map((payload) => number(sseFrame(payload))).join('')
   const opening = frames(form.opening())
   if (opening !== '') yield opening
   for await (const event of events) {
     const text = frames(form.payloads(event))
     if (text !== '') yield text
   }
-  if (form.closing !== '') yield form.closing
+  if (form.closing !== '') yield number(form.closing)
 }
 
 function stream(
   c: EdgeContext,
   { limits, clock, log }: EdgeDeps,
   options: {
+    id: string
     controller: AbortController
     form: AnswerForm
     bill: Bill
-    frames: AsyncIterable<string>
+    events: AsyncIterable<AnswerEvent>
   },
 ): Response {
-  const { controller, form, bill, frames } = options
+  const { id, controller, form, bill, events } = options
+  const number = createNumbering(id)
   const { record } = c.var
   c.set('recordTaken', true)
   const body = relay({
-    frames,
+    // Ahead of the client, so that one that rests does not hold up its job.
+    frames: readAhead(toFrames(form, events, number), limits.readAheadCharactersMax),
     controller,
-    errorFrame: (error) => sseFrame(form.failure(toApiError(error))),
+    errorFrame: (error) => number(sseFrame(form.failure(toApiError(error)))),
     onEnd({ how, bytes, error }) {
       bill.close(how === 'failed' ? toApiError(error).code : how)
       const failure = error === undefined ? {} : describeError(error)

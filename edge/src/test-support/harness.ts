@@ -13,6 +13,7 @@ import type { EdgeLimits } from '../limits.ts'
 import { createMemoryMeter } from '../metering/memory-meter.ts'
 import { createSqliteDatabase, migrateSqlite } from '../storage/database.ts'
 import type { Database } from '../storage/database.ts'
+import { StreamHub } from '../streams/stream-hub.ts'
 import { startFakeWorker, JOB_SECRET } from './fake-worker.ts'
 import type { FakeWorker, FakeWorkerOptions } from './fake-worker.ts'
 import { createTinySource } from './tiny-model.ts'
@@ -106,6 +107,7 @@ export async function startHarness(
     database: await openTestDatabase(),
     fetch: (url, init) => fetch(url, init),
     createMeter: () => createMemoryMeter({ clock, monthTokens: async () => 0, metersMax: 100 }),
+    homes: { kind: 'here', hub: new StreamHub({ clock, limits }), placeHeader: undefined },
     log: (record) => log.push(record),
     limits,
     clock,
@@ -145,7 +147,7 @@ export function parseSse(text: string): unknown[] {
     .split('\n\n')
     .filter((frame) => frame !== '' && !frame.startsWith(':'))
     .map((frame) => {
-      const data = frame.replace(/^data: /, '')
+      const data = /^data: (.*)$/m.exec(frame)?.[1] ?? ''
       return data === '[DONE]' ? data : (JSON.parse(data) as unknown)
     })
 }
