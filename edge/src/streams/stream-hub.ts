@@ -121,7 +121,7 @@ export class StreamHub {
 
   /** Cancels what runs and forgets everything. */
   close(): void {
-    for (const { run } of [...this.#entries.values()]) this.drop(run)
+    for (const { run } of this.#entries.values()) this.drop(run)
   }
 
   #enter(run: Run): Entry {
@@ -133,7 +133,7 @@ export class StreamHub {
   /** Forgets ended runs that nobody reads, oldest first, while there is too much. */
   #evict(tooMuch: () => boolean): void {
     if (!tooMuch()) return
-    for (const { run, readers } of [...this.#entries.values()]) {
+    for (const { run, readers } of this.#entries.values()) {
       if (run.state !== 'running' && readers === 0) this.drop(run)
       if (!tooMuch()) return
     }
