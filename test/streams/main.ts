@@ -1,0 +1,68 @@
+/**
+ * `npm run test:streams`: many clients at once that read slowly, against the edge on Node. First
+ * with the real worker and model: all of every stream must arrive. Then with readers that stop
+ * until the edge gives them up: each must be told so, and the edge's memory must stay bounded.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { startStack } from '../../scripts/start/stack.ts'
+import { bundledModel, provenance } from '../eval/provenance.ts'
+import { findEdge, peakMemoryMb } from './memory.ts'
+import { slowReaders } from './slow-readers.ts'
+import { stuckReaders } from './stuck-readers.ts'
+
+const { values } = parseArgs({
+  options: {
+    streams: { type: 'string', default: '200' },
+    stuck: { type: 'string', default: '50' },
+    'max-tokens': { type: 'string', default: '150' },
+    'rest-ms': { type: 'string', default: '3000' },
+  },
+})
+const count = Number(values.streams)
+const restMs = Number(values['rest-ms'])
+const print = (text: string): void => void process.stdout.write(`${text}\n`)
+
+// All streams run at once, so the worker has to admit them all; it inherits this.
+process.env.SETBLOCK_QUEUE_MAX ??= String(2 * count)
+const folder = await mkdtemp(path.join(tmpdir(), 'setblock-streams-'))
+try {
+  const stack = await startStack(
+    {
+      edge: 'node',
+      host: '127.0.0.1',
+      port: 0,
+      workerPort: 0,
+      modelFolder: bundledModel,
+      stateFolder: path.join(folder, 'state'),
+    },
+    new AbortController().signal,
+  )
+  const pid = findEdge(new URL(stack.edgeUrl).port)
+  const idleMb = pid === undefined ? null : peakMemoryMb(pid)
+  const startedAt = performance.now()
+  const maxTokens = Number(values['max-tokens'])
+  const slow = await slowReaders(stack, { count, maxTokens, restMs })
+  const seconds = (performance.now() - startedAt) / 1000
+  const peakMb = pid === undefined ? null : peakMemoryMb(pid)
+  await stack.stop()
+
+  print(`slow readers: ${slow.streams} streams, ${slow.events} events, ${slow.bytes} bytes`)
+  print(`  broken ${slow.broken}, wrong text ${slow.wrongText}, unfinished ${slow.unfinished}`)
+  print(`  ${seconds.toFixed(1)} s; edge's memory ${idleMb} MiB idle, ${peakMb} MiB at most`)
+
+  const stuck = await stuckReaders(folder, Number(values.stuck))
+  print(`stuck readers: ${stuck.streams} streams, ${stuck.offeredMb} MiB offered`)
+  print(`  cut by reader_too_slow ${stuck.cut}, broken ${stuck.broken}`)
+  print(`  edge's memory ${stuck.peakRssMb} MiB at most`)
+
+  const clean = slow.broken + slow.wrongText + slow.unfinished + stuck.broken === 0
+  const passed = clean && stuck.cut === stuck.streams
+  const memory = { idleMb, peakMb }
+  print(JSON.stringify({ passed, slow: { ...slow, seconds, ...memory }, stuck, ...provenance() }))
+  process.exitCode = passed ? 0 : 1
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}

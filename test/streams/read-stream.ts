@@ -1,0 +1,73 @@
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { createParser } from 'eventsource-parser'
+
+/** When a reader rests: once it has `afterEvents` events, until `over` resolves. */
+export interface Rest {
+  readonly afterEvents: number
+  over(this: void): Promise<unknown>
+}
+
+/** What one reader of a stream saw. */
+export interface Seen {
+  readonly status: number
+  /** Numbers of the events' ids, in the order they came. */
+  readonly numbers: number[]
+  readonly data: string[]
+  readonly bytes: number
+}
+
+export interface ReadOptions {
+  readonly url: string
+  readonly key: string
+  readonly body: object
+  readonly rest: Rest
+}
+
+/** Reads a stream to its end over a connection of its own, not reading at all while it rests. */
+export async function readStream(options: ReadOptions): Promise<Seen> {
+  const response = await post(options)
+  const { rest } = options
+  const numbers: number[] = []
+  const data: string[] = []
+  const parser = createParser({
+    onEvent(event) {
+      // An event without an id is no part of the stream: it only says why the reading ends.
+      if (event.id !== undefined) numbers.push(Number(event.id.split('-')[1]))
+      data.push(event.data)
+    },
+  })
+  const utf8 = new TextDecoder()
+  let bytes = 0
+  let rested = false
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.byteLength
+    parser.feed(utf8.decode(chunk, { stream: true }))
+    if (rested || data.length < rest.afterEvents) continue
+    rested = true
+    await rest.over()
+  }
+  return { status: response.statusCode ?? 0, numbers, data, bytes }
+}
+
+function post({ url, key, body }: ReadOptions): Promise<IncomingMessage> {
+  const json = JSON.stringify(body)
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, {
+      method: 'POST',
+      agent: false,
+      headers: {
+        authorization: `Bearer ${key}`,
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(json),
+      },
+    })
+    outgoing.once('error', reject)
+    outgoing.once('response', resolve)
+    outgoing.end(json)
+  })
+}
+
+/** True when the events came once each and in order, from the first. */
+export const isUnbroken = ({ numbers }: Seen): boolean =>
+  numbers.every((number, index) => number === index + 1)
