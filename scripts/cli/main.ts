@@ -4,6 +4,7 @@ import { CliError, type Command } from './command.ts'
 
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   chat: async () => (await import('./chat.ts')).chat,
+  keys: async () => (await import('./keys.ts')).keys,
 }
 
 const USAGE = `npx setblock <command> [options]
