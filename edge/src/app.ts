@@ -25,7 +25,7 @@ const METHODS: Readonly<Record<string, string>> = {
   '/v1/chat/completions': 'POST',
   '/v1/completions': 'POST',
   '/v1/generate': 'POST',
-  '/v1/streams/:id': 'GET, HEAD',
+  '/v1/streams/:id': 'GET, HEAD, DELETE',
   '/v1/tokens': 'POST',
   '/v1/usage': 'GET, HEAD',
   '/v1/admin/keys': 'GET, HEAD, POST',

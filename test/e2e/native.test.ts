@@ -19,8 +19,8 @@ async function readEvents(response: Response): Promise<NativeEvent[]> {
   const text = await response.text()
   return text
     .split('\n\n')
-    .filter((frame) => frame.startsWith('data: '))
-    .map((frame) => JSON.parse(frame.slice('data: '.length)) as NativeEvent)
+    .flatMap((frame) => /^data: (.*)$/m.exec(frame)?.[1] ?? [])
+    .map((data) => JSON.parse(data) as NativeEvent)
 }
 
 describe('the native API', { timeout: 120_000 }, () => {

@@ -75,7 +75,7 @@ describe('answers that can be read again, on Workers', { timeout: 120_000 }, () 
     )
   })
 
-  test('another tenant finds nothing there', async () => {
+  test('another tenant finds nothing there, and nobody does once it is deleted', async () => {
     const response = await under.post(CHAT, STORY, { 'x-setblock-resumable': 'true' })
     await response.text()
     const created = await fetch(`${under.stack.edgeUrl}/v1/admin/keys`, {
@@ -89,5 +89,9 @@ describe('answers that can be read again, on Workers', { timeout: 120_000 }, () 
     const { key } = (await created.json()) as { key: string }
     const stolen = await resume(streamId(response), { authorization: `Bearer ${key}` })
     assert.equal(stolen.status, 404)
+    const own = { method: 'DELETE', headers: { authorization: `Bearer ${under.stack.demoKey}` } }
+    const dropped = await fetch(`${under.stack.edgeUrl}/v1/streams/${streamId(response)}`, own)
+    assert.equal(dropped.status, 204)
+    assert.equal((await resume(streamId(response))).status, 404)
   })
 })

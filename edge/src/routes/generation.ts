@@ -9,7 +9,7 @@ import { parseNativeRequest } from '../requests/native-request.ts'
 import { createChatForm } from '../responses/chat-form.ts'
 import { createCompletionForm } from '../responses/completion-form.ts'
 import { createNativeForm } from '../responses/native-form.ts'
-import { keepStream, readStream } from '../streams/keep-stream.ts'
+import { dropStream, keepStream, readStream } from '../streams/keep-stream.ts'
 import { respond } from './respond.ts'
 
 /** The three ways to generate: OpenAI's two, and our own. */
@@ -34,4 +34,5 @@ export function generationRoutes(deps: EdgeDeps): Hono<EdgeBindings> {
       return respond(c, deps, { request, idPrefix: 'gen', createForm: createNativeForm })
     })
     .get('/streams/:id', allowed, (c) => readStream(c, deps, c.req.param('id')))
+    .delete('/streams/:id', allowed, (c) => dropStream(c, deps, c.req.param('id')))
 }

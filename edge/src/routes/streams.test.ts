@@ -226,6 +226,21 @@ test('a client that leaves ends its job, unless another reads along', async (t) 
   go()
 })
 
+test('a stream can be ended by name, whoever reads it, and is then forgotten', async (t) => {
+  const { script, half, left, go } = pausing()
+  const { chat, resume, get } = await start(t, script)
+  const response = await chat({ 'x-setblock-resumable': 'true' })
+  const id = response.headers.get('x-setblock-stream-id') ?? ''
+  await half
+  const headers = { authorization: 'Bearer sb-test-key' }
+  const ended = await get(`/v1/streams/${id}`, { method: 'DELETE', headers })
+  assert.equal(ended.status, 204)
+  await left
+  go()
+  assert.equal((await resume(id)).status, 404)
+  await response.text()
+})
+
 test('a resumable stream that nobody comes back to is ended after its grace', async (t) => {
   const { script, half, left, go } = pausing()
   const { chat, resume } = await start(t, script, { resumeGraceMs: 50 })

@@ -61,11 +61,21 @@ export function keepStream(deps: EdgeDeps): MiddlewareHandler<EdgeBindings> {
 export async function readStream(c: EdgeContext, deps: EdgeDeps, place: string): Promise<Response> {
   const { homes } = deps
   if (homes.kind === 'elsewhere') return passOn(c, homes, place)
-  const run = homes.hub.find(place)
-  if (run === undefined || run.options.owner !== c.var.owner.tenant) {
-    throw new ApiError('stream_not_found', 'there is no such stream, or no longer')
-  }
-  return attach(c, deps, { hub: homes.hub, run })
+  return attach(c, deps, { hub: homes.hub, run: findOwn(c, homes.hub, place) })
+}
+
+/** Answers `DELETE /v1/streams/:id`: ends the generation if it runs, and forgets the answer. */
+export async function dropStream(c: EdgeContext, deps: EdgeDeps, place: string): Promise<Response> {
+  const { homes } = deps
+  if (homes.kind === 'elsewhere') return passOn(c, homes, place)
+  homes.hub.drop(findOwn(c, homes.hub, place))
+  return c.body(null, 204)
+}
+
+function findOwn(c: EdgeContext, hub: StreamHub, place: string): Run {
+  const run = hub.find(place)
+  if (run !== undefined && run.options.owner === c.var.owner.tenant) return run
+  throw new ApiError('stream_not_found', 'there is no such stream, or no longer')
 }
 
 function readWish(c: EdgeContext, { limits }: EdgeDeps) {

@@ -30,6 +30,7 @@ export function createStoredHub(
     clock,
     limits,
     onDone: (answer) => state.waitUntil(save(state.storage, answer)),
+    onDrop: () => state.waitUntil(state.storage.deleteAll()),
   })
   void state.blockConcurrencyWhile(async () => {
     const answer = await load(state.storage)

@@ -19,6 +19,8 @@ export interface StreamHubOptions {
   >
   /** Told of each answer that ended well, so that it may outlive this process. */
   onDone?: (answer: StoredAnswer) => void
+  /** Told when an answer is forgotten. */
+  onDrop?: () => void
 }
 
 /**
@@ -68,6 +70,7 @@ export class StreamHub {
       clearTimeout(entry.abandoned)
       this.#entries.delete(run.options.place)
       this.#characters -= run.log.characters
+      this.#options.onDrop?.()
     }
     if (run.state !== 'running') return
     run.controller.abort(new ClientLost('client-gone'))
