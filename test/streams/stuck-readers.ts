@@ -109,12 +109,12 @@ const NO_USAGE = {
 
 /** One token an event, each with twenty alternatives, until the edge leaves or all are sent. */
 async function writeMuch(job: Job, answer: JobAnswer): Promise<void> {
-  let left = false
-  void answer.left.then(() => (left = true))
+  const state = { left: false }
+  void answer.left.then(() => (state.left = true))
   const promptTokens = job.tokenIds.length
   answer.send({ type: 'start', promptTokens, cachedTokens: 0, queueMs: 0 })
   const top = Array.from({ length: 20 }, (_, index) => ({ tokenId: 300 + index, logprob: -index }))
-  for (let sent = 0; sent < TOKENS && !left; sent += EVENTS_PER_WRITE) {
+  for (let sent = 0; sent < TOKENS && !state.left; sent += EVENTS_PER_WRITE) {
     const events = Array.from({ length: EVENTS_PER_WRITE }, (_, index): JobEvent => ({
       type: 'reveal',
       block: sent + index,
@@ -129,7 +129,7 @@ async function writeMuch(job: Job, answer: JobAnswer): Promise<void> {
   // What was sent is still on its way through the edge, which may leave at any point of it.
   await Promise.race([answer.left, sleep(PATIENCE_MS)])
   const usage = { ...NO_USAGE, promptTokens, completionTokens: TOKENS }
-  if (!left) answer.send({ type: 'end', finishReason: 'length', usage })
+  if (!state.left) answer.send({ type: 'end', finishReason: 'length', usage })
 }
 
 /** The bundled model's manifest and tokenizer, with room for long answers; no weights. */
