@@ -16,7 +16,7 @@ import { stuckReaders } from './stuck-readers.ts'
 const { values } = parseArgs({
   options: {
     streams: { type: 'string', default: '200' },
-    stuck: { type: 'string', default: '50' },
+    stuck: { type: 'string', default: '20' },
     'max-tokens': { type: 'string', default: '150' },
     'rest-ms': { type: 'string', default: '3000' },
   },

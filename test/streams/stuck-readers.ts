@@ -20,8 +20,8 @@ import type { Seen } from './read-stream.ts'
 const TOKENS = 6000
 const CONTEXT_LENGTH = 20_000
 const EVENTS_PER_WRITE = 50
-/** After which a stream counts as not cut; less than the silence after which clients are dropped. */
-const PATIENCE_MS = 25_000
+/** After which a stream counts as not cut. */
+const PATIENCE_MS = 120_000
 
 export interface StuckResult {
   readonly streams: number
