@@ -81,7 +81,7 @@ test('without include_usage no chunk speaks of usage', async (t) => {
   const response = await post(PATH, { model: 'tiny', messages, stream: true })
   const text = await response.text()
   assert.ok(!text.includes('usage'))
-  assert.ok(text.endsWith('"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'))
+  assert.match(text, /"finish_reason":"stop"\}\]\}\n\nid: \S+\ndata: \[DONE\]\n\n$/)
 })
 
 test('the job is the request with the manifest’s defaults', async (t) => {
