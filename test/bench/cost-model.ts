@@ -21,36 +21,35 @@ export function timeOf(times: RowTimes, rows: number): number {
   return low[1] + ((high[1] - low[1]) * (rows - low[0])) / (high[0] - low[0])
 }
 
+/** One by one, and several at a time: rows whose entropies are wanted cost a little more. */
+export interface Curves {
+  readonly ntp: RowTimes
+  readonly own: RowTimes
+}
+
 /** Eq. 16. */
 export function speedupOf(
-  times: RowTimes,
+  { ntp, own }: Curves,
   { blockLength, forwardsPerBlock }: { blockLength: number; forwardsPerBlock: number },
 ): number {
-  const block = timeOf(times, 2 * blockLength) + (forwardsPerBlock - 1) * timeOf(times, blockLength)
-  return (blockLength * timeOf(times, 1)) / block
+  const block = timeOf(own, 2 * blockLength) + (forwardsPerBlock - 1) * timeOf(own, blockLength)
+  return (blockLength * timeOf(ntp, 1)) / block
 }
 
 /** What one decoded prompt did. */
 export interface Decoded {
-  readonly tokens: number
   readonly blocks: number
   readonly forwards: number
 }
 
 /**
- * Eq. 16 for texts that end inside a block: blocks and forwards are counted instead of taken as full. The forward that
- * gives the first token is left out on both sides, because it carries the prompt.
+ * The denominator of Eq. 16 for texts that end inside a block: blocks and forwards are counted instead of taken as
+ * full. The forward that gives the first token is left out, because it carries the prompt.
  */
-export function predictedBlocks(
-  times: RowTimes,
-  blockLength: number,
-  decoded: readonly Decoded[],
-): { ntpMs: number; sbdMs: number; speedup: number } {
-  const [fresh, again] = [timeOf(times, 2 * blockLength), timeOf(times, blockLength)]
-  const ntpMs = total(decoded, ({ tokens }) => tokens - 1) * timeOf(times, 1)
-  const blocksMs = total(decoded, ({ blocks }) => blocks - 1) * fresh
-  const sbdMs = blocksMs + total(decoded, (each) => each.forwards - each.blocks) * again
-  return { ntpMs, sbdMs, speedup: ntpMs / sbdMs }
+export function blocksMs(own: RowTimes, blockLength: number, decoded: readonly Decoded[]): number {
+  const fresh = total(decoded, ({ blocks }) => blocks - 1) * timeOf(own, 2 * blockLength)
+  const again = total(decoded, ({ blocks, forwards }) => forwards - blocks)
+  return fresh + again * timeOf(own, blockLength)
 }
 
 function total(decoded: readonly Decoded[], of: (each: Decoded) => number): number {

@@ -1,6 +1,6 @@
 import type { Decoding } from '@setblock/shared'
 import { NTP } from './configurations.ts'
-import { predictedBlocks, speedupOf, timeOf, type RowTimes } from './cost-model.ts'
+import { blocksMs, speedupOf, timeOf, type Curves } from './cost-model.ts'
 import { decodeCounts, type OurGeneration } from './ours.ts'
 import type { Rounds } from './paired.ts'
 import { columnMedians, round, sum } from './statistics.ts'
@@ -28,7 +28,7 @@ export interface Prediction {
 
 export function predict(
   { name, decoding }: { name: string; decoding: Decoding },
-  curve: RowTimes,
+  curves: Curves,
   measured: ReadonlyMap<string, Rounds<OurGeneration>>,
 ): Prediction {
   const own = measured.get(name) ?? []
@@ -37,22 +37,25 @@ export function predict(
   const [base = []] = ntp
   const forwards = sum(generations.map(({ usage }) => usage.forwardPasses.decode - 1))
   const steps = sum(base.map(({ usage }) => usage.forwardPasses.decode - 1))
-  const times = decoding.mode === 'sbd' ? blockTimes(generations, decoding, curve) : undefined
-  const ownMs = times?.sbdMs ?? forwards * timeOf(curve, decodeCounts(generations).rowsPerForward)
+  const times = decoding.mode === 'sbd' ? blockCounts(generations) : undefined
+  const ownMs =
+    times === undefined
+      ? forwards * timeOf(curves.own, decodeCounts(generations).rowsPerForward)
+      : blocksMs(curves.own, decoding.blockLength, times.decoded)
   // Tokens of this mode one by one: sbd's text is not always ntp's.
   const tokens = sum(generations.map(({ tokenIds }) => tokenIds.length - 1))
-  const oneByOneMs = tokens * timeOf(curve, 1)
+  const oneByOneMs = tokens * timeOf(curves.ntp, 1)
   const counted = oneByOneMs / ownMs
   const [ownDecodeMs, ntpDecodeMs] = [decodeMs(own), decodeMs(ntp)]
   const speedup = tokens / ownDecodeMs / (steps / ntpDecodeMs)
-  const besides = ntpDecodeMs / steps - timeOf(curve, 1)
+  const besides = ntpDecodeMs / steps - timeOf(curves.ntp, 1)
   return {
     name,
     forwardsPerBlock: times === undefined ? null : round(times.forwardsPerBlock, 3),
     equation16:
       times === undefined
         ? null
-        : round(speedupOf(curve, { blockLength: decoding.blockLength, ...times }), 3),
+        : round(speedupOf(curves, { blockLength: decoding.blockLength, ...times }), 3),
     counted: round(counted, 3),
     measured: round(speedup, 3),
     difference: round(speedup / counted - 1, 3),
@@ -61,22 +64,13 @@ export function predict(
   }
 }
 
-function blockTimes(
-  generations: readonly OurGeneration[],
-  { blockLength }: Decoding,
-  curve: RowTimes,
-): { sbdMs: number; forwardsPerBlock: number } {
-  const decoded = generations.map(({ tokenIds, blocks, usage }) => ({
-    tokens: tokenIds.length,
+function blockCounts(generations: readonly OurGeneration[]) {
+  const decoded = generations.map(({ blocks, usage }) => ({
     blocks,
     forwards: usage.forwardPasses.decode,
   }))
-  const { sbdMs } = predictedBlocks(curve, blockLength, decoded)
-  const [forwards, blocks] = [
-    sum(decoded.map((each) => each.forwards)),
-    sum(decoded.map((each) => each.blocks)),
-  ]
-  return { sbdMs, forwardsPerBlock: forwards / blocks }
+  const blocks = sum(decoded.map((each) => each.blocks))
+  return { decoded, forwardsPerBlock: sum(decoded.map(({ forwards }) => forwards)) / blocks }
 }
 
 /** From the first event to the last, all requests together; medians over rounds. */

@@ -20,15 +20,17 @@ export interface RowTimesOptions {
   readonly cached: readonly number[]
   readonly rowCounts: readonly number[]
   readonly rounds: number
+  /** Whether every row brings its entropy along, as sbd wants it. Absent: ids only, as ntp and verified do. */
+  readonly entropies?: boolean
 }
 
 /**
  * t(rows) of the engine alone, in this process and with the threads that the worker would take: causal rows, all of
- * them read, ids only. Contexts and row counts take turns within a round; medians over rounds.
+ * them read. Contexts and row counts take turns within a round; medians over rounds.
  */
 export async function measureRowTimes(
   modelFolder: string,
-  { cached, rowCounts, rounds }: RowTimesOptions,
+  { cached, rowCounts, rounds, entropies = false }: RowTimesOptions,
 ): Promise<Map<number, RowTimes>> {
   const model = await loadModel(modelFolder, 'int8')
   const threads = chooseThreads({
@@ -40,7 +42,7 @@ export async function measureRowTimes(
   const { vocabularySize } = model.manifest.architecture
   const rowsOf = (sequence: number, count: number): SequenceRows => {
     const tail = Array.from({ length: count }, (_, i) => (i * 37 + 11) % vocabularySize)
-    return { sequence, tail, groups: [], readTail: count, entropies: false, top: 'none' }
+    return { sequence, tail, groups: [], readTail: count, entropies, top: 'none' }
   }
   const sequences = new Map<number, number>()
   for (const positions of cached) {
