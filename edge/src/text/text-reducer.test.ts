@@ -235,3 +235,24 @@ function randomSteps(length: number, random: ReturnType<typeof createRandom>): n
   }
   return steps
 }
+
+test('a character seen as one is not split, whatever its tokens', () => {
+  const text = 'by 👩\u200D🚀 to 🇫🇷'
+  const ids = tokenizer.encodeText(text)
+  const reducer = createReducer()
+  const out = run(reducer, [start, ...ids.map((_, index) => reveal(ids, [index]))])
+  assert.ok(out.length > 5)
+  const pieces = new Intl.Segmenter('und').segment(text)
+  const boundaries = new Set([...pieces].map(({ index }) => index))
+  let length = 0
+  for (const delta of deltas(out)) {
+    assert.ok(boundaries.has(length), JSON.stringify(delta))
+    length += delta.length
+  }
+})
+
+test('half a character at the end of the text is text', () => {
+  const ids = tokenizer.encodeText('to 🇫')
+  const events = run(createReducer(), [start, reveal(ids, [...ids.keys()]), end('length')])
+  assert.equal(deltas(events).join(''), 'to 🇫')
+})

@@ -9,6 +9,7 @@ import type {
 } from '@setblock/shared'
 import { createFrontier } from './frontier.ts'
 import type { Frontier } from './frontier.ts'
+import { unfinishedTail } from './grapheme.ts'
 import { createStopMatcher } from './stop-matcher.ts'
 import type { StopMatcher } from './stop-matcher.ts'
 import type { RevealedToken, TextEvent, TextToken, TextUsage } from './text-events.ts'
@@ -54,6 +55,8 @@ export class TextReducer {
   /** One decoder for the whole text: it keeps the bytes of an unfinished character to itself. */
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
   readonly #ledger: TokenLedger | undefined
+  /** The start of a character that is seen as one and not complete. */
+  #unfinished = ''
 
   constructor(options: TextReducerOptions) {
     const { promptTokens, maxTokens, stopStrings, logprobs } = options
@@ -131,8 +134,12 @@ export class TextReducer {
     return stopped ? text : text + this.#stops.flush()
   }
 
-  /** The text event for a delta; tokens wait for text, unless none follows. */
-  #send(delta: string): TextEvent[] {
+  /** The text event for new text, less its unfinished end; tokens wait for their text. */
+  #send(text: string): TextEvent[] {
+    const whole = this.#unfinished + text
+    const tail = this.#state === 'writing' ? unfinishedTail(whole) : 0
+    const delta = whole.slice(0, whole.length - tail)
+    this.#unfinished = whole.slice(delta.length)
     if (this.#ledger === undefined) return delta === '' ? [] : [{ type: 'text', delta }]
     const tokens: TextToken[] = delta === '' ? [] : this.#ledger.send(delta.length)
     if (this.#state !== 'writing') tokens.push(...this.#ledger.close())
