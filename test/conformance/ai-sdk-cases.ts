@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { APICallError, generateText, jsonSchema, streamText, tool } from 'ai'
+import { aiSdkFailures } from './ai-sdk-failures.ts'
 import { idle, ORDER, STORY } from './case.ts'
 import type { ConformanceCase, ConformanceSuite, Target } from './case.ts'
 
@@ -119,7 +120,7 @@ const cases: ConformanceCase[] = [
   },
 ]
 
-const failures: ConformanceCase[] = [
+const refusals: ConformanceCase[] = [
   {
     name: 'a refusal is an APICallError with our message, and is not retried',
     async run(target) {
@@ -178,5 +179,6 @@ const failures: ConformanceCase[] = [
 export const aiSdkSuite: ConformanceSuite = {
   client: 'ai with @ai-sdk/openai-compatible',
   packages: ['ai', '@ai-sdk/openai-compatible'],
-  cases: [...cases, ...failures],
+  cases: [...cases, ...refusals],
+  failures: aiSdkFailures,
 }

@@ -1,3 +1,5 @@
+import type { FakeWorkerOptions } from '../../edge/src/test-support/fake-worker.ts'
+
 /** A running stack as a client sees it. */
 export interface Target {
   /** No trailing slash. */
@@ -13,12 +15,25 @@ export interface ConformanceCase {
   readonly run: (target: Target) => Promise<void>
 }
 
+/** A running edge whose worker does what a case says. */
+export interface ScriptedTarget extends Omit<Target, 'workerUrl'> {
+  /** From now on the worker behaves like this. */
+  readonly play: (behaviour: FakeWorkerOptions) => void
+}
+
+/** How a stock client must take what goes wrong behind the edge. */
+export interface ScriptedCase {
+  readonly name: string
+  readonly run: (target: ScriptedTarget) => Promise<void>
+}
+
 /** The cases of one client. */
 export interface ConformanceSuite {
   readonly client: string
   /** What it is made of, as npm names it; empty for one that comes with Node. */
   readonly packages: readonly string[]
   readonly cases: readonly ConformanceCase[]
+  readonly failures: readonly ScriptedCase[]
 }
 
 /** A prompt whose answer is a known JSON record, from the tasks the bundled model was trained on. */

@@ -12,7 +12,8 @@ import type { EdgeRuntime } from '../../scripts/start/options.ts'
 import { repository } from '../../scripts/start/services.ts'
 import { startStack } from '../../scripts/start/stack.ts'
 import { provenance } from '../eval/provenance.ts'
-import type { ConformanceCase, Target } from './case.ts'
+import type { Target } from './case.ts'
+import { startScriptedEdge } from './scripted-edge.ts'
 import { SUITES } from './suites.ts'
 
 const MODEL = 'setblock-nano'
@@ -38,8 +39,8 @@ async function runEdge(edge: EdgeRuntime): Promise<Result[]> {
   const results: Result[] = []
   try {
     for (const { client, cases } of SUITES) {
-      for (const each of cases) {
-        results.push({ client, name: each.name, edge, failure: await runCase(each, target) })
+      for (const { name, run } of cases) {
+        results.push({ client, name, edge, failure: await runCase(() => run(target)) })
       }
     }
   } finally {
@@ -49,13 +50,28 @@ async function runEdge(edge: EdgeRuntime): Promise<Result[]> {
   return results
 }
 
-async function runCase({ run }: ConformanceCase, target: Target): Promise<string | undefined> {
+async function runFailures(edge: EdgeRuntime): Promise<Result[]> {
+  const scripted = await startScriptedEdge(edge)
+  const results: Result[] = []
+  try {
+    for (const { client, failures } of SUITES) {
+      for (const { name, run } of failures) {
+        results.push({ client, name, edge, failure: await runCase(() => run(scripted)) })
+      }
+    }
+  } finally {
+    await scripted.stop()
+  }
+  return results
+}
+
+async function runCase(run: () => Promise<void>): Promise<string | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error('took too long')), CASE_TIMEOUT_MS)
   })
   try {
-    await Promise.race([run(target), late])
+    await Promise.race([run(), late])
     return undefined
   } catch (error) {
     return (error as Error).message
@@ -67,11 +83,11 @@ async function runCase({ run }: ConformanceCase, target: Target): Promise<string
 /** A row for each client: cases passed of cases run, on each edge. */
 async function renderTable(results: readonly Result[]): Promise<string> {
   const rows = await Promise.all(
-    SUITES.map(async ({ client, packages, cases }) => {
+    SUITES.map(async ({ client, packages }) => {
       const cells = EDGES.map((edge) => {
         const own = results.filter((result) => result.client === client && result.edge === edge)
         const passed = own.filter(({ failure }) => failure === undefined).length
-        return `${passed} of ${cases.length}`
+        return `${passed} of ${own.length}`
       })
       const versions = await Promise.all(packages.map(readVersion))
       return `| ${versions.join(', ') || client} | ${cells.join(' | ')} |`
@@ -89,13 +105,13 @@ async function readVersion(name: string): Promise<string> {
 
 const { values } = parseArgs({ options: { list: { type: 'boolean', default: false } } })
 const results: Result[] = []
-for (const edge of EDGES) results.push(...(await runEdge(edge)))
+for (const edge of EDGES) results.push(...(await runEdge(edge)), ...(await runFailures(edge)))
 const failed = results.filter(({ failure }) => failure !== undefined)
 
 const lines = [await renderTable(results), '']
 if (values.list) {
-  for (const { client, cases } of SUITES) {
-    lines.push(`${client}:`, ...cases.map(({ name }) => `- ${name}`), '')
+  for (const { client, cases, failures } of SUITES) {
+    lines.push(`${client}:`, ...[...cases, ...failures].map(({ name }) => `- ${name}`), '')
   }
 }
 for (const { client, name, edge, failure } of failed) {
@@ -103,7 +119,10 @@ for (const { client, name, edge, failure } of failed) {
 }
 const summary = {
   ...provenance(),
-  clients: SUITES.map(({ client, cases }) => ({ client, cases: cases.length })),
+  clients: SUITES.map(({ client, cases, failures }) => ({
+    client,
+    cases: cases.length + failures.length,
+  })),
   run: results.length,
   passed: results.length - failed.length,
 }

@@ -7,6 +7,7 @@ import OpenAI, {
 } from 'openai'
 import { idle, ORDER, STORY, userSays } from './case.ts'
 import type { ConformanceCase, ConformanceSuite, Target } from './case.ts'
+import { openAiFailures } from './openai-failures.ts'
 import { openAiParameterCases } from './openai-parameters.ts'
 
 type Extension = Record<string, unknown>
@@ -267,4 +268,5 @@ export const openAiSuite: ConformanceSuite = {
   client: 'openai',
   packages: ['openai'],
   cases: [...chat, ...logprobs, ...completions, ...failures, ...openAiParameterCases],
+  failures: openAiFailures,
 }

@@ -3,6 +3,7 @@ import { createParser } from 'eventsource-parser'
 import type { EventSourceMessage } from 'eventsource-parser'
 import { ORDER, userSays } from './case.ts'
 import type { ConformanceCase, ConformanceSuite, Target } from './case.ts'
+import { sseFailures } from './sse-failures.ts'
 
 interface RawStream {
   response: Response
@@ -139,4 +140,5 @@ export const sseSuite: ConformanceSuite = {
   client: 'eventsource-parser',
   packages: ['eventsource-parser'],
   cases,
+  failures: sseFailures,
 }

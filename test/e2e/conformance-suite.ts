@@ -1,5 +1,6 @@
-import { describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import type { EdgeRuntime } from '../../scripts/start/options.ts'
+import { startScriptedEdge, type ScriptedEdge } from '../conformance/scripted-edge.ts'
 import { SUITES } from '../conformance/suites.ts'
 import { MODEL, stackUnderTest } from './stack-under-test.ts'
 
@@ -13,6 +14,19 @@ export function conformanceSuite(edge: EdgeRuntime): void {
           const { edgeUrl, workerUrl, demoKey } = under.stack
           return run({ edgeUrl, workerUrl, key: demoKey, model: MODEL })
         })
+      }
+    }
+  })
+
+  describe(`stock clients when things go wrong behind ${edge}`, { timeout: 180_000 }, () => {
+    let scripted: ScriptedEdge
+    before(async () => {
+      scripted = await startScriptedEdge(edge)
+    })
+    after(() => scripted?.stop())
+    for (const { client, failures } of SUITES) {
+      for (const { name, run } of failures) {
+        test(`${client}: ${name}`, { timeout: 60_000 }, () => run(scripted))
       }
     }
   })
