@@ -135,11 +135,23 @@ async function measureEdge(edge: EdgeRuntime, pairs: number) {
   try {
     const { jobSecret } = await loadSecrets(statePaths(stateFolder).secrets)
     const asks = { direct: await askWorker(stack, jobSecret), edge: askEdge(stack) }
-    return summarise(await measure(pairs, asks))
+    const summary = summarise(await measure(pairs, asks))
+    return { ...summary, floorMs: await measureFloor(stack, pairs) }
   } finally {
     await stack.stop()
     await rm(stateFolder, { recursive: true, force: true })
   }
+}
+
+/** Median of a request that neither a key nor a worker has a part in: what the server itself takes. */
+async function measureFloor({ edgeUrl }: Stack, times: number): Promise<number> {
+  const measured: number[] = []
+  for (let index = 0; index < WARM_UP_PAIRS + times; index++) {
+    const startedMs = performance.now()
+    await (await fetch(`${edgeUrl}/healthz`)).text()
+    if (index >= WARM_UP_PAIRS) measured.push(performance.now() - startedMs)
+  }
+  return round(median(measured), 3)
 }
 
 /** Medians, and the median and 95th percentile of what the edge added in each pair. */
@@ -160,13 +172,16 @@ function summarise(pairs: readonly Pair[]) {
   }
 }
 
-function printTable(name: string, summary: ReturnType<typeof summarise>): void {
+type Summary = Awaited<ReturnType<typeof measureEdge>>
+
+function printTable(name: string, { floorMs, ...summary }: Summary): void {
   process.stdout.write(`\nedge on ${name}, median of pairs, ms\n`)
   process.stdout.write('             direct    edge   added   p95 added\n')
   for (const [what, { directMs, edgeMs, addedMs, addedP95Ms }] of Object.entries(summary)) {
     const cells = [directMs, edgeMs, addedMs, addedP95Ms].map((ms) => ms.toFixed(3).padStart(8))
     process.stdout.write(`${what.padEnd(11)}${cells.join('')}\n`)
   }
+  process.stdout.write(`GET /healthz on this server, which does nothing: ${floorMs.toFixed(3)}\n`)
 }
 
 const { values } = parseArgs({ options: { pairs: { type: 'string', default: '200' } } })
