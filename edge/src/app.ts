@@ -13,7 +13,7 @@ import { modelRoutes } from './routes/models.ts'
 import { referenceRoutes } from './routes/reference.ts'
 
 /** What each path is asked with; any other method gets a 405 that says so. */
-const METHODS: Readonly<Record<string, string>> = {
+export const METHODS: Readonly<Record<string, string>> = {
   '/': 'GET, HEAD',
   '/healthz': 'GET, HEAD',
   '/readyz': 'GET, HEAD',

@@ -7,6 +7,7 @@ import { completionRequestSchema } from '../requests/completion-request.ts'
 import { nativeRequestSchema } from '../requests/native-request.ts'
 import { parseSse, startHarness } from '../test-support/harness.ts'
 import { write } from '../test-support/scripts.ts'
+import { METHODS } from '../app.ts'
 import * as answers from './answers.ts'
 import { createOpenApiDocument } from './document.ts'
 import { EXAMPLES } from './examples.ts'
@@ -89,16 +90,11 @@ test('models, health and errors are as described', async (t) => {
   answers.errorSchema.parse(await (await post('/v1/generate', {})).json())
 })
 
-test('every route is described, with the methods it has', async (t) => {
-  const { get } = await startHarness(t, {})
-  const document = (await (await get('/openapi.json', { headers: {} })).json()) as {
-    paths: Record<string, object>
-  }
-  for (const [path, item] of Object.entries(document.paths)) {
-    const wrong = await get(path.replace('{id}', 'tiny'), { method: 'PATCH' })
-    assert.equal(wrong.status, 405, path)
-    const allowed = wrong.headers.get('allow')?.split(', ') ?? []
-    const described = Object.keys(item).map((method) => method.toUpperCase())
-    assert.deepEqual(allowed.filter((method) => method !== 'HEAD').sort(), described.sort(), path)
+test('every path described is a route, with the methods it has', () => {
+  const { paths = {} } = createOpenApiDocument()
+  for (const [path, item] of Object.entries(paths)) {
+    const methods = Object.keys(item).map((method) => method.toUpperCase())
+    const allowed = METHODS[path.replaceAll(/\{(\w+)\}/g, ':$1')]?.split(', ') ?? []
+    assert.deepEqual(allowed.filter((method) => method !== 'HEAD').sort(), methods.sort(), path)
   }
 })

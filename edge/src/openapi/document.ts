@@ -1,5 +1,6 @@
 import { createDocument } from 'zod-openapi'
 import { chatChunkSchema, completionChunkSchema, generationEventSchema } from './answers.ts'
+import { accountPaths } from './account-operations.ts'
 import { generationPaths, otherPaths } from './operations.ts'
 
 /** The API as an OpenAPI 3.1 document, from the schemas that requests are parsed with. */
@@ -21,10 +22,12 @@ export function createOpenApiDocument() {
     security: [{ key: [] }],
     tags: [
       { name: 'Generation', description: 'Three forms of the same thing.' },
+      { name: 'Account', description: 'Browser tokens and usage.' },
+      { name: 'Keys', description: 'For the operator.' },
       { name: 'Models' },
       { name: 'Health', description: 'Need no key.' },
     ],
-    paths: { ...generationPaths, ...otherPaths },
+    paths: { ...generationPaths, ...accountPaths, ...otherPaths },
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
       // Events are in no JSON body, so nothing above refers to them.

@@ -6,7 +6,13 @@ import { errorSchema } from './answers.ts'
 
 /** Errors any route may answer with. */
 export const EVERYWHERE: readonly ErrorCode[] = ['method_not_allowed', 'internal_error']
-export const WITH_KEY: readonly ErrorCode[] = ['missing_api_key', 'invalid_api_key']
+export const WITH_KEY: readonly ErrorCode[] = [
+  'missing_api_key',
+  'invalid_api_key',
+  'token_expired',
+  'origin_not_allowed',
+  'too_many_failed_attempts',
+]
 
 const retryAfter = {
   'retry-after': z.int().min(1).optional().meta({ description: 'Seconds to wait.' }),

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@setblock/shared'
 import * as z from 'zod'
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
+import { RATE_LIMIT_HEADERS } from '../metering/rate-limit-headers.ts'
 import { chatRequestSchema } from '../requests/chat-request.ts'
 import { completionRequestSchema } from '../requests/completion-request.ts'
 import { nativeRequestSchema } from '../requests/native-request.ts'
@@ -16,6 +17,9 @@ const GENERATION_ERRORS: readonly ErrorCode[] = [
   'model_not_found',
   'request_too_large',
   'unsupported_media_type',
+  'insufficient_scope',
+  'rate_limit_exceeded',
+  'insufficient_quota',
   'overloaded',
   'worker_unavailable',
   'worker_draining',
@@ -25,6 +29,12 @@ const GENERATION_ERRORS: readonly ErrorCode[] = [
 const answerHeaders = z.object({
   'x-request-id': z.string().meta({ description: 'Yours, if you sent a harmless one.' }),
   'openai-processing-ms': z.string().meta({ description: 'Until the headers of the answer.' }),
+  ...Object.fromEntries(
+    RATE_LIMIT_HEADERS.map((name) => [
+      name,
+      z.string().meta({ description: 'Of your key, by the minute; durations like 1s or 6m0s.' }),
+    ]),
+  ),
 })
 
 interface Generation {
