@@ -47,6 +47,10 @@ export const limits = Object.freeze({
   eventLineBytesMax: 128 * 1024,
   /** Jobs waiting in a worker, those running not counted. */
   queueLengthMax: 64,
+  /** Predicted work of the jobs waiting in a worker, as milliseconds that they would take alone. */
+  queuedWorkMsMax: 120_000,
+  /** Longest that a job waits for a sequence before it is told that the worker is overloaded. */
+  queueTimeMsMax: 60_000,
 
   jobSecretCharactersMin: 32,
   jobTokenBytesMax: 2048,
@@ -85,6 +89,8 @@ export function assertLimits(l: Limits): void {
   atMost(l, 'heartbeatMs', 'stallMs', 3)
   atMost(l, 'stallMs', 'deadlineMsMax')
   atMost(l, 'drainMs', 'deadlineMsMax')
+  atMost(l, 'queueTimeMsMax', 'deadlineMsMax')
+  atMost(l, 'queueTimeMsMax', 'queuedWorkMsMax')
   atMost(l, 'clockSkewMs', 'jobTokenLifetimeMs')
   atMost(l, 'jobTokenLifetimeMs', 'deadlineMsMax')
   atMost(l, 'sessionTtlMs', 'sessionTtlMsMax')

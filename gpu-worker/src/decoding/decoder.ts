@@ -29,12 +29,30 @@ export interface Outcome {
   readonly draft?: { readonly length: number; readonly accepted: number }
 }
 
+/** Rows that a job can use in the next forward. */
+export interface RowDemand {
+  /** It cannot go on with fewer. */
+  readonly least: number
+  /** As many as pay. */
+  readonly wanted: number
+}
+
+/** What a job may spend in the next forward. */
+export interface RowGrant {
+  /** Tokens that a further row must bring to be worth the time it takes from the whole batch. */
+  readonly rowPrice: number
+  readonly rowsMax: number
+}
+
 /**
  * A decoding mode. Holds the state of one job; plan() and settle() alternate, one pair a forward. No effects: the
- * scheduler runs the rows, commits and emits.
+ * scheduler runs the rows, commits and emits. The text never depends on what was granted.
  */
 export interface Decoder {
-  plan(): ForwardRows
+  /** Asks without committing to anything. */
+  demand(rowPrice: number): RowDemand
+  /** The rows of the next forward, at most those granted unless the least ones are more. */
+  plan(grant: RowGrant): ForwardRows
   /** `forwardsLeft`: what the rest of the job's latency budget pays for, if it has one. */
   settle(results: RowResults, forwardsLeft?: number): Outcome
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Job } from '@setblock/shared'
+import * as fc from 'fast-check'
+import { rowCount } from '../engine/attention-mask.ts'
 import { TOY_MASK, TOY_STOP, ToyEngine } from '../testing/toy-engine.ts'
-import type { Reveal } from './decoder.ts'
-import { JobDecoder, PREFILL_ROWS_MAX } from './job-decoder.ts'
+import type { Reveal, RowGrant } from './decoder.ts'
+import { JobDecoder } from './job-decoder.ts'
 
 type Change = Partial<Omit<Job, 'decoding' | 'sampling'>> & {
   decoding?: Partial<Job['decoding']>
@@ -23,9 +25,13 @@ function makeJob({ decoding, sampling, ...rest }: Change): Job {
   }
 }
 
+/** As many rows as a lone job gets, at the price of a row on a CPU. */
+const roomy = (): RowGrant => ({ rowPrice: 0.05, rowsMax: 256 })
+
 interface Run {
   readonly tokens: number[]
   readonly forwards: number
+  readonly rows: number
   readonly finish: string
   /** Positions in the order they were revealed. */
   readonly revealed: number[]
@@ -35,7 +41,7 @@ interface Run {
 }
 
 /** Drives a decoder by hand, checking that positions are revealed once and that masked ids never are. */
-async function run(job: Job, missRate = 0.3): Promise<Run> {
+async function run(job: Job, missRate = 0.3, grant = roomy): Promise<Run> {
   const engine = new ToyEngine({ missRate })
   const sequence = engine.open()
   const decoder = new JobDecoder(job, TOY_MASK)
@@ -43,9 +49,11 @@ async function run(job: Job, missRate = 0.3): Promise<Run> {
   const revealed: number[] = []
   const reveals: Reveal[] = []
   const topAsked = new Set<string>()
+  let computed = 0
   for (let forwards = 1; forwards < 1000; forwards += 1) {
-    const rows = decoder.plan()
+    const rows = decoder.plan(grant())
     topAsked.add(rows.top)
+    computed += rowCount(rows)
     const [results] = await engine.forward([{ sequence, ...rows }])
     const { commit, reveal, finish } = decoder.settle(results!)
     engine.commit(sequence, commit)
@@ -63,7 +71,7 @@ async function run(job: Job, missRate = 0.3): Promise<Run> {
     const start = job.tokenIds.length
     for (const offset of tokens.keys()) assert.ok(text.has(start + offset), 'the text has a hole')
     const cached = engine.cachedTokens(sequence)
-    return { tokens, forwards, finish, revealed, cached, reveals, topAsked }
+    return { tokens, forwards, rows: computed, finish, revealed, cached, reveals, topAsked }
   }
   throw new Error('the decoder never finished')
 }
@@ -84,10 +92,7 @@ describe('ntp', () => {
   })
 
   test('a long prompt is committed in chunks before anything is read', async () => {
-    const tokenIds = Array.from(
-      { length: 2 * PREFILL_ROWS_MAX + 5 },
-      (_, index) => 8 + (index % 40),
-    )
+    const tokenIds = Array.from({ length: 2 * 256 + 5 }, (_, index) => 8 + (index % 40))
     const { tokens, forwards, cached } = await run(makeJob({ tokenIds }))
     assert.equal(forwards, tokens.length + 2)
     assert.deepEqual(cached, [...tokenIds, ...tokens.slice(0, -1)])
@@ -125,6 +130,53 @@ describe('verified', () => {
       const verified = await run(makeJob({ tokenIds, sampling, decoding: { mode: 'verified' } }))
       assert.deepEqual(verified.tokens, ntp.tokens)
     }
+  })
+
+  test('the same text whatever rows were granted, greedy or sampled', async () => {
+    const settings = fc.record({
+      missRate: fc.constantFrom(0, 0.1, 0.5, 1),
+      blockLength: fc.integer({ min: 2, max: 16 }),
+      maxTokens: fc.integer({ min: 1, max: 60 }),
+      prompt: fc.array(fc.integer({ min: 8, max: 55 }), { minLength: 1, maxLength: 30 }),
+      temperature: fc.constantFrom(0, 0.7, 1.3),
+      grants: fc.infiniteStream(
+        fc.record({
+          rowPrice: fc.double({ min: 0, max: 1, noNaN: true }),
+          rowsMax: fc.integer({ min: 1, max: 40 }),
+        }),
+      ),
+    })
+    await fc.assert(
+      fc.asyncProperty(settings, async (given) => {
+        const { missRate, maxTokens, prompt: tokenIds, grants, temperature } = given
+        const shape = { tokenIds, maxTokens, sampling: { temperature } }
+        const ntp = await run(makeJob(shape), missRate)
+        const decoding = { mode: 'verified', blockLength: given.blockLength } as const
+        const grant = (): RowGrant => grants.next().value
+        const verified = await run(makeJob({ ...shape, decoding }), missRate, grant)
+        assert.deepEqual(verified.tokens, ntp.tokens)
+        assert.equal(verified.finish, ntp.finish)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('on text that it cannot guess it comes to plain decoding, but for a probe now and then', async () => {
+    const job = makeJob({ decoding: { mode: 'verified' }, stopTokenIds: [], maxTokens: 900 })
+    const { tokens, forwards, rows } = await run(job, 1)
+    assert.ok(forwards > 0.95 * tokens.length)
+    assert.ok(rows < 1.8 * tokens.length, `${rows} rows for ${tokens.length} tokens`)
+  })
+
+  test('a dear row shortens drafts: fewer rows a forward, at the cost of more forwards', async () => {
+    const at = async (rowPrice: number) => {
+      const job = makeJob({ decoding: { mode: 'verified', blockLength: 16 }, stopTokenIds: [] })
+      return run(job, 0.2, () => ({ rowPrice, rowsMax: 256 }))
+    }
+    const [cheap, dear, none] = [await at(0.02), await at(0.3), await at(1)]
+    assert.ok(dear.rows / dear.forwards < 0.7 * (cheap.rows / cheap.forwards))
+    assert.ok(dear.forwards > cheap.forwards)
+    assert.ok(none.forwards > dear.forwards)
   })
 
   test('only emitted tokens are ever cached', async () => {

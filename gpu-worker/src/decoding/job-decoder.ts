@@ -1,57 +1,74 @@
 import type { Job } from '@setblock/shared'
-import type { Decoder, DecoderInput, Outcome } from './decoder.ts'
+import type { Decoder, DecoderInput, Outcome, RowDemand, RowGrant } from './decoder.ts'
 import { NextTokenDecoder } from './next-token.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 import { SetBlockDecoder } from './set-block.ts'
 import { VerifiedDecoder } from './verified.ts'
 
-/** Most prompt tokens that one forward commits: bounds the gap a long prompt makes between steps. */
-export const PREFILL_ROWS_MAX = 256
-
 export type Phase = 'prefill' | 'decode'
 
-/** A job from its first prompt token on: prompt chunks first, then the rows of its mode. */
+export interface JobDemand extends RowDemand {
+  readonly phase: Phase
+}
+
+/** A job from its first prompt token on: prompt chunks as large as granted, then the rows of its mode. */
 export class JobDecoder {
-  readonly #decoder: Decoder
-  readonly #chunks: number[][]
+  readonly #job: Job
+  readonly #maskTokenId: number
+  /** Prompt tokens that are cached. */
+  #prefilled: number
+  /** Prompt tokens in the forward that was planned last; 0 from the first decode forward on. */
+  #chunk = 0
+  #decoder: Decoder | undefined
 
   /** The first `cachedTokens` of the prompt have their keys and values already; fewer than all have. */
   constructor(job: Job, maskTokenId: number, cachedTokens = 0) {
-    const chunks = chunked(job.tokenIds.slice(cachedTokens), PREFILL_ROWS_MAX)
-    const pending = chunks.pop() ?? []
-    this.#chunks = chunks
-    this.#decoder = createDecoder(job, {
-      pending,
-      start: job.tokenIds.length,
-      end: job.tokenIds.length + job.maxTokens,
-      stopTokenIds: new Set(job.stopTokenIds),
-      sampling: job.sampling,
-      maskTokenId,
-      report: { entropies: job.entropies ?? false, logprobs: job.logprobs },
-    })
+    this.#job = job
+    this.#maskTokenId = maskTokenId
+    this.#prefilled = cachedTokens
   }
 
-  /** The phase of the next forward. The last prompt chunk rides in the first decode forward. */
+  /** Of the forward that was planned last. The last prompt chunk rides in the first decode forward. */
   get phase(): Phase {
-    return this.#chunks.length > 0 ? 'prefill' : 'decode'
+    return this.#decoder === undefined ? 'prefill' : 'decode'
   }
 
-  plan(): ForwardRows {
-    const chunk = this.#chunks[0]
-    if (chunk === undefined) return this.#decoder.plan()
-    return { tail: chunk, groups: [], readTail: 0, entropies: false, top: 'none' }
+  demand(rowPrice: number): JobDemand {
+    if (this.#decoder !== undefined) return { phase: 'decode', ...this.#decoder.demand(rowPrice) }
+    return { phase: 'prefill', least: 1, wanted: this.#job.tokenIds.length - this.#prefilled }
+  }
+
+  plan(grant: RowGrant): ForwardRows {
+    if (this.#decoder !== undefined) return this.#decoder.plan(grant)
+    const { tokenIds } = this.#job
+    this.#chunk = Math.min(grant.rowsMax, tokenIds.length - this.#prefilled)
+    const tail = tokenIds.slice(this.#prefilled, this.#prefilled + this.#chunk)
+    if (this.#prefilled + this.#chunk < tokenIds.length) {
+      return { tail, groups: [], readTail: 0, entropies: false, top: 'none' }
+    }
+    // The grant was for prompt rows: what the first block adds to them is a block's length or two.
+    this.#decoder = createDecoder(this.#job, tail, this.#maskTokenId)
+    return this.#decoder.plan({ ...grant, rowsMax: Number.POSITIVE_INFINITY })
   }
 
   settle(results: RowResults, forwardsLeft?: number): Outcome {
-    const chunk = this.#chunks.shift()
-    return chunk === undefined
-      ? this.#decoder.settle(results, forwardsLeft)
-      : { commit: chunk.length, usedRows: chunk.length }
+    if (this.#decoder !== undefined) return this.#decoder.settle(results, forwardsLeft)
+    this.#prefilled += this.#chunk
+    return { commit: this.#chunk, usedRows: this.#chunk }
   }
 }
 
-function createDecoder(job: Job, input: DecoderInput): Decoder {
+function createDecoder(job: Job, pending: readonly number[], maskTokenId: number): Decoder {
   const { mode, rule, gamma, blockLength } = job.decoding
+  const input: DecoderInput = {
+    pending,
+    start: job.tokenIds.length,
+    end: job.tokenIds.length + job.maxTokens,
+    stopTokenIds: new Set(job.stopTokenIds),
+    sampling: job.sampling,
+    maskTokenId,
+    report: { entropies: job.entropies ?? false, logprobs: job.logprobs },
+  }
   switch (mode) {
     case 'ntp':
       return new NextTokenDecoder(input)
@@ -60,12 +77,4 @@ function createDecoder(job: Job, input: DecoderInput): Decoder {
     case 'verified':
       return new VerifiedDecoder(input, { blockLength })
   }
-}
-
-function chunked(tokens: readonly number[], size: number): number[][] {
-  const chunks: number[][] = []
-  for (let start = 0; start < tokens.length; start += size) {
-    chunks.push(tokens.slice(start, start + size))
-  }
-  return chunks
 }

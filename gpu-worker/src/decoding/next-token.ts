@@ -1,4 +1,4 @@
-import { topFor, type Decoder, type DecoderInput, type Outcome } from './decoder.ts'
+import { topFor, type Decoder, type DecoderInput, type Outcome, type RowDemand } from './decoder.ts'
 import { reportOn, wantsRaw } from './report.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 import { pick } from './sampler.ts'
@@ -13,6 +13,10 @@ export class NextTokenDecoder implements Decoder {
     this.#input = input
     this.#pending = input.pending
     this.#position = input.start
+  }
+
+  demand(): RowDemand {
+    return { least: this.#pending.length, wanted: this.#pending.length }
   }
 
   plan(): ForwardRows {

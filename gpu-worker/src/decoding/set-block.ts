@@ -1,5 +1,5 @@
 import type { Rule } from '@setblock/shared'
-import { topFor, type Decoder, type DecoderInput, type Outcome } from './decoder.ts'
+import { topFor, type Decoder, type DecoderInput, type Outcome, type RowDemand } from './decoder.ts'
 import { leastReveals } from './pace.ts'
 import { reportOn, wantsRaw } from './report.ts'
 import { chooseReveals } from './reveal.ts'
@@ -45,6 +45,11 @@ export class SetBlockDecoder implements Decoder {
     this.#tail = input.pending
     this.#blockStart = input.start
     this.#block = this.#maskedBlock()
+  }
+
+  demand(): RowDemand {
+    const rows = this.#tail.length + this.#block.length
+    return { least: rows, wanted: rows }
   }
 
   plan(): ForwardRows {

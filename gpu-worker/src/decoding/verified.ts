@@ -1,123 +1,164 @@
-import { topFor, type Decoder, type DecoderInput, type Outcome } from './decoder.ts'
+import { Acceptance } from './acceptance.ts'
+import { topFor } from './decoder.ts'
+import type { Decoder, DecoderInput, Outcome, RowDemand, RowGrant } from './decoder.ts'
+import { NO_DRAFT, planDraft, type DraftPlan } from './draft-plan.ts'
 import { reportOn, wantsRaw } from './report.ts'
 import type { ForwardRows, MaskGroup, RowResults } from './rows.ts'
 import { pick } from './sampler.ts'
 
 export interface VerifiedOptions {
-  /** Masks in each group; drafts are at most one token shorter. */
+  /** Most masks in a group; drafts are at most one token shorter. */
   readonly blockLength: number
+}
+
+/** Forwards in a row without a group after which one runs a short one, to see whether drafting pays again. */
+const PROBE_FORWARDS = 16
+const PROBE_MASKS = 3
+
+interface DraftToken {
+  readonly tokenId: number
+  /** Estimate that it holds, if those before it do. */
+  readonly chance: number
 }
 
 /**
  * Mode `verified`: lossless self-speculation with the model's own masked predictions.
  *
- * Rows of a forward: `[pending, causal][draft, causal][A: k masks after pending][B: k masks after the draft]`. The causal
+ * Rows of a forward: `[pending, causal][draft, causal][A: masks after pending][B: masks after the draft]`. The causal
  * rows give the tokens plain decoding would produce; they are emitted while they agree with the draft, plus one. If the
  * whole draft agreed, B drafts what follows; if it failed at i, A does, from i + 1 on. The text is token for token that
- * of `ntp` for any draft.
+ * of `ntp` for any draft and any number of rows.
  *
- * Rows cost time, and A's pay only if the draft fails. Success comes in runs, so A rides along unless the draft before
- * succeeded as a whole; where that was wrong, one forward goes without a draft.
+ * Rows cost time. How many of the draft are checked, and how many masks A and B have, is planned anew for each forward
+ * from the price of a row and the chances of the tokens; on text that cannot be guessed none pays, and it is `ntp`.
  */
 export class VerifiedDecoder implements Decoder {
   readonly #input: DecoderInput
   readonly #masks: readonly number[]
+  readonly #acceptance: Acceptance
   #pending: readonly number[]
-  #draft: readonly number[] = []
-  /** Whether the draft before this one was accepted as a whole. */
-  #streak = false
+  #draft: readonly DraftToken[] = []
+  #plan: DraftPlan = NO_DRAFT
+  #forwardsWithoutGroups = 0
   #position: number
   #step = 0
 
-  constructor(input: DecoderInput, options: VerifiedOptions) {
+  constructor(input: DecoderInput, { blockLength }: VerifiedOptions) {
     this.#input = input
-    this.#masks = Array.from({ length: options.blockLength }, () => input.maskTokenId)
+    this.#masks = Array.from({ length: blockLength }, () => input.maskTokenId)
+    this.#acceptance = new Acceptance(blockLength)
     this.#pending = input.pending
     this.#position = input.start
   }
 
-  plan(): ForwardRows {
-    const tail = [...this.#pending, ...this.#draft]
-    return {
-      tail,
-      groups: this.#groups(),
-      readTail: 1 + this.#draft.length,
-      entropies: wantsRaw(this.#input.report),
-      top: topFor(this.#input, 'tail'),
-    }
+  demand(rowPrice: number): RowDemand {
+    const { draft, a, b } = this.#bestPlan(rowPrice, Number.POSITIVE_INFINITY)
+    return { least: this.#pending.length, wanted: this.#pending.length + draft + a + b }
   }
 
-  /** Without a draft A and B would be the same rows. Nothing is drafted for beyond the last position. */
-  #groups(): MaskGroup[] {
-    const [pending, draft] = [this.#pending.length, this.#draft.length]
-    if (this.#position + 1 >= this.#input.end) return []
-    const b = { tokens: this.#masks, afterTail: pending + draft }
-    return this.#hasGroupA() ? [{ tokens: this.#masks, afterTail: pending }, b] : [b]
+  plan({ rowPrice, rowsMax }: RowGrant): ForwardRows {
+    this.#plan = this.#bestPlan(rowPrice, rowsMax - this.#pending.length)
+    const { draft, a, b } = this.#plan
+    const tail = [...this.#pending, ...this.#draft.slice(0, draft).map(({ tokenId }) => tokenId)]
+    const groups: MaskGroup[] = []
+    if (a > 0) groups.push({ tokens: this.#masks.slice(0, a), afterTail: this.#pending.length })
+    if (b > 0) groups.push({ tokens: this.#masks.slice(0, b), afterTail: tail.length })
+    const entropies = groups.length > 0 || wantsRaw(this.#input.report)
+    return { tail, groups, readTail: 1 + draft, entropies, top: topFor(this.#input, 'tail') }
   }
 
-  #hasGroupA(): boolean {
-    return this.#draft.length > 0 && !this.#streak
+  #bestPlan(rowPrice: number, rowsMax: number): DraftPlan {
+    const { stopTokenIds, end } = this.#input
+    const last = this.#draft.at(-1)
+    const endsText = last !== undefined && stopTokenIds.has(last.tokenId)
+    const left = end - this.#position
+    // A draft that ends in a stop token says where the text ends: masks behind that would be of no use.
+    const room = endsText ? Math.min(left, this.#draft.length + 1) : left
+    const plan = planDraft({
+      chances: this.#draft.map(({ chance }) => chance),
+      places: this.#acceptance.places,
+      room,
+      rowPrice,
+      rowsMax,
+    })
+    const masks = Math.min(PROBE_MASKS, this.#masks.length, room - 1 - plan.draft, rowsMax)
+    const due = this.#forwardsWithoutGroups >= PROBE_FORWARDS && plan.a + plan.b === 0
+    return due && masks > 1 ? { ...plan, b: masks } : plan
   }
 
   settle(results: RowResults): Outcome {
-    const grouped = this.#groups().length > 0
+    const { draft, a, b } = this.#plan
     const { emitted, finish } = this.#verify(results)
     const accepted = emitted.length - 1
-    const commit = this.#pending.length + accepted
     const start = this.#position
-    const reveal = {
-      block: this.#step,
-      step: this.#step,
-      positions: emitted.map((_, index) => start + index),
-      tokenIds: emitted,
-      ...reportOn(
-        this.#input.report,
-        results,
-        emitted.map((tokenId, row) => ({ row, tokenId })),
-      ),
+    const outcome = {
+      commit: this.#pending.length + accepted,
+      reveal: {
+        block: this.#step,
+        step: this.#step,
+        positions: emitted.map((_, index) => start + index),
+        tokenIds: emitted,
+        ...reportOn(
+          this.#input.report,
+          results,
+          emitted.map((tokenId, row) => ({ row, tokenId })),
+        ),
+      },
+      // Of an earlier forward's masks those have served whose tokens were checked in this one.
+      usedRows: this.#pending.length + accepted + draft,
+      draft: { length: draft, accepted },
     }
+    if (finish !== undefined) return { ...outcome, finish }
+    this.#learn(results, accepted)
+    this.#draft = this.#nextDraft(results, accepted)
+    this.#forwardsWithoutGroups = a + b > 0 ? 0 : this.#forwardsWithoutGroups + 1
     this.#step += 1
     this.#position += emitted.length
-    const checked = { length: this.#draft.length, accepted }
-    if (finish !== undefined) return { commit, reveal, finish, usedRows: commit, draft: checked }
-    const draft = grouped ? this.#nextDraft(results, accepted) : []
-    this.#streak = this.#draft.length > 0 && accepted === this.#draft.length
     this.#pending = emitted.slice(-1)
-    this.#draft = this.#trim(draft)
-    return { commit, reveal, usedRows: commit + this.#draft.length, draft: checked }
+    return outcome
   }
 
   /** The causal model's own tokens, while they match the draft, and the one after. */
   #verify(results: RowResults): { emitted: number[]; finish?: 'stop' | 'length' } {
     const { sampling, stopTokenIds, end } = this.#input
     const emitted: number[] = []
-    for (let row = 0; row <= this.#draft.length; row += 1) {
+    for (let row = 0; row <= this.#plan.draft; row += 1) {
       const position = this.#position + row
       const { tokenId } = pick(results, row, position, sampling)
       emitted.push(tokenId)
       if (stopTokenIds.has(tokenId)) return { emitted, finish: 'stop' }
       if (position + 1 === end) return { emitted, finish: 'length' }
-      if (tokenId !== this.#draft[row]) break
+      if (row === this.#plan.draft || tokenId !== this.#draft[row]?.tokenId) break
     }
     return { emitted }
   }
 
-  /** Masked predictions for the positions after the tokens just emitted: from B if the draft held, else from A. */
-  #nextDraft(results: RowResults, accepted: number): number[] {
-    const whole = accepted === this.#draft.length
-    if (!whole && !this.#hasGroupA()) return []
-    const length = this.#masks.length
-    const groupA = 1 + this.#draft.length
-    const group = whole && this.#hasGroupA() ? groupA + length : groupA
-    // Of B the first position is the token emitted last, of A the accepted ones come before it.
-    const known = whole ? 1 : accepted + 1
-    return Array.from(results.ids.subarray(group + known, group + length))
+  #learn({ logprobs }: RowResults, accepted: number): void {
+    const { draft, a, b } = this.#plan
+    for (const [index, { chance }] of this.#draft.slice(0, draft).entries()) {
+      if (index <= accepted) this.#acceptance.tokenChecked(chance, index < accepted)
+    }
+    const groupA = 1 + draft
+    if (a > 0) this.#acceptance.groupSeen(logprobs!.subarray(groupA, groupA + a))
+    if (b > 0) this.#acceptance.groupSeen(logprobs!.subarray(groupA + a, groupA + a + b))
   }
 
-  /** A draft ends at a stop token and before the end of the job. */
-  #trim(draft: readonly number[]): readonly number[] {
-    const stop = draft.findIndex((tokenId) => this.#input.stopTokenIds.has(tokenId))
-    const room = this.#input.end - this.#position - 1
-    return draft.slice(0, Math.min(stop === -1 ? draft.length : stop + 1, Math.max(room, 0)))
+  /** Masked predictions for the positions after the tokens just emitted: from B if the draft held, else from A. */
+  #nextDraft({ ids, logprobs }: RowResults, accepted: number): DraftToken[] {
+    const { draft, a, b } = this.#plan
+    const whole = accepted === draft
+    // Of B the first position is the token emitted last, of A the accepted ones come before it.
+    const first = whole ? 1 + draft + a + 1 : 1 + draft + accepted + 1
+    const behind = whole ? 1 + draft + a + b : 1 + draft + a
+    const room = this.#input.end - this.#position - accepted - 2
+    const tokens: DraftToken[] = []
+    for (let row = first; row < behind && tokens.length < room; row += 1) {
+      const tokenId = ids[row] as number
+      const afterFailure = !whole && row === first
+      const chance = this.#acceptance.ofToken(logprobs![row] as number, afterFailure)
+      tokens.push({ tokenId, chance })
+      if (this.#input.stopTokenIds.has(tokenId)) break
+    }
+    return tokens
   }
 }

@@ -10,22 +10,29 @@ import { chooseThreads } from '../engine/choose-threads.ts'
 import { loadModel } from '../engine/manifest.ts'
 import { createOnnxEngine } from '../engine/onnx-engine.ts'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
+import { measureRowCost } from '../scheduler/row-cost.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
 
 async function main(port: MessagePort, options: EngineThreadOptions): Promise<void> {
   const send = (message: EngineMessage): void => port.postMessage(message)
-  const { modelFolder, precision, spinning, runningMax } = options
+  const { modelFolder, precision, spinning } = options
   const model = await loadModel(modelFolder, precision)
   const cores = availableParallelism()
   const threads = options.threads || chooseThreads({ graphBytes: model.graph.byteLength, cores })
-  const engine = await createOnnxEngine(model, { threads, spinning, sequencesMax: runningMax })
+  const engine = await createOnnxEngine(model, {
+    threads,
+    spinning,
+    sequencesMax: options.runningMax,
+  })
   const { manifest } = model
   const { maskTokenId } = manifest
   const now = (): number => performance.now()
   const onFault = (error: unknown): void => send({ type: 'fault', message: messageOf(error) })
+  const cost = await measureRowCost(engine, now)
   const { sequencesMax } = engine.limits
-  const scheduler = new Scheduler({ engine, maskTokenId, runningMax: sequencesMax, now, onFault })
+  const runningMax = Math.min(options.runningMax, sequencesMax)
+  const scheduler = new Scheduler({ engine, maskTokenId, runningMax, cost, now, onFault })
   port.on('message', (command: EngineCommand) => {
     switch (command.type) {
       case 'submit': {

@@ -7,6 +7,7 @@ import * as z from 'zod'
 import { loadModel } from '../engine/manifest.ts'
 import { createOnnxEngine } from '../engine/onnx-engine.ts'
 import { buildTinyModel, goldenFolder, type GoldenName } from '../testing/tiny-model.ts'
+import { measureRowCost } from './row-cost.ts'
 import { Scheduler } from './scheduler.ts'
 
 /** Greedy texts that training/setblock_training/decode.py gave, by full recomputation in PyTorch. */
@@ -80,6 +81,7 @@ for (const name of ['golden-llama', 'golden-qwen3'] satisfies GoldenName[]) {
       engine,
       maskTokenId,
       runningMax: SEQUENCES,
+      cost: await measureRowCost(engine, () => performance.now()),
       now: () => performance.now(),
       onFault: (error) => assert.fail(String(error)),
     })

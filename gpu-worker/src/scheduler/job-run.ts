@@ -1,12 +1,13 @@
 import type { Job, JobEvent } from '@setblock/shared'
-import type { Outcome } from '../decoding/decoder.ts'
-import { JobDecoder } from '../decoding/job-decoder.ts'
+import type { Outcome, RowGrant } from '../decoding/decoder.ts'
+import { JobDecoder, type JobDemand } from '../decoding/job-decoder.ts'
 import type { ForwardRows, RowResults } from '../decoding/rows.ts'
 import { rowCount } from '../engine/attention-mask.ts'
 import type { SequenceId } from '../engine/engine.ts'
 import { JobAccount } from './job-account.ts'
 import type { KvCarry } from './kv-carry.ts'
 import { LatencyBudget } from './latency-budget.ts'
+import type { StreamPace } from './plan-rows.ts'
 
 export type Emit = (event: JobEvent) => void
 
@@ -34,6 +35,9 @@ export interface JobStart {
   readonly nowMs: number
 }
 
+/** Weight of the newest forward in a stream's pace. */
+const NEWEST_WEIGHT = 0.1
+
 /** A job that holds a sequence: its decoder and the account of what it has cost. */
 export class JobRun {
   readonly sequence: SequenceId
@@ -45,6 +49,8 @@ export class JobRun {
   readonly #account: JobAccount
   readonly #budget: LatencyBudget | undefined
   #rows = 0
+  #decodeForwards = 0
+  #pace: StreamPace = { tokens: 1, rows: 1 }
 
   constructor(waiting: WaitingJob, { sequence, maskTokenId, cachedTokens, nowMs }: JobStart) {
     const { job, submittedMs } = waiting
@@ -62,8 +68,17 @@ export class JobRun {
     this.emit({ type: 'start', promptTokens: job.tokenIds.length, cachedTokens, queueMs })
   }
 
-  plan(): ForwardRows {
-    const rows = this.#decoder.plan()
+  /** Undefined until the job has decoded. */
+  get pace(): StreamPace | undefined {
+    return this.#decodeForwards > 0 ? this.#pace : undefined
+  }
+
+  demand(rowPrice: number): JobDemand {
+    return this.#decoder.demand(rowPrice)
+  }
+
+  plan(grant: RowGrant): ForwardRows {
+    const rows = this.#decoder.plan(grant)
     this.#rows = rowCount(rows)
     return rows
   }
@@ -73,11 +88,24 @@ export class JobRun {
     if (phase === 'decode') this.#budget?.forwardDone(nowMs)
     const outcome = this.#decoder.settle(results, this.#budget?.forwardsLeft(nowMs))
     this.#account.add({ phase, rows: this.#rows, outcome, nowMs })
+    if (phase === 'decode') this.#updatePace(outcome)
     this.#emitReveal(outcome)
     const { commit, finish } = outcome
     if (finish === undefined) return { commit }
     const usage = this.#account.usage(nowMs)
     return { commit, end: { type: 'end', finishReason: finish, usage } }
+  }
+
+  /** The first decode forward carries prompt rows, so it tells nothing. */
+  #updatePace({ reveal }: Outcome): void {
+    const weight = Math.max(NEWEST_WEIGHT, 1 / (this.#decodeForwards + 1))
+    this.#decodeForwards += 1
+    if (this.#decodeForwards === 1) return
+    const { tokens, rows } = this.#pace
+    this.#pace = {
+      tokens: tokens + weight * ((reveal?.positions.length ?? 0) - tokens),
+      rows: rows + weight * (this.#rows - rows),
+    }
   }
 
   #emitReveal({ reveal }: Outcome): void {

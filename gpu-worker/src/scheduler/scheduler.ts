@@ -1,9 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
-import { ApiError, assert, type Job, type JobEvent } from '@setblock/shared'
-import { PREFILL_ROWS_MAX } from '../decoding/job-decoder.ts'
-import type { Engine, SequenceId } from '../engine/engine.ts'
+import { ApiError, assert, limits, type Job, type JobEvent } from '@setblock/shared'
+import type { RowResults } from '../decoding/rows.ts'
+import { rowCount } from '../engine/attention-mask.ts'
+import type { Engine, SequenceId, SequenceRows } from '../engine/engine.ts'
+import { JobQueue } from './job-queue.ts'
 import { JobRun, type Emit, type WaitingJob } from './job-run.ts'
 import { keepBlocks, restoreBlocks, type KvCarry } from './kv-carry.ts'
+import { planRows, PREFILL_ROWS_MAX, rowPrice } from './plan-rows.ts'
+import { predictWorkMs } from './predict-work.ts'
+import type { RowCost } from './row-cost.ts'
 
 /** Forwards in a row that may fail before the engine counts as broken. */
 export const FAILED_STEPS_MAX = 3
@@ -13,38 +18,58 @@ export interface SchedulerOptions {
   readonly maskTokenId: number
   /** Jobs that share a forward. */
   readonly runningMax: number
+  /** What rows cost on this machine. */
+  readonly cost: RowCost
   /** Milliseconds, monotonic within a process lifetime. */
   readonly now: () => number
   /** Told why a forward failed; the jobs themselves only hear of an internal error. */
   readonly onFault: (error: unknown) => void
 }
 
+/** How the scheduler stands, and what it has done since it started. */
+export interface SchedulerStats {
+  readonly running: number
+  readonly queued: number
+  readonly freeSequences: number
+  readonly forwards: number
+  /** Of all forwards, padding not counted. */
+  readonly rows: number
+}
+
 /**
- * The step loop. Each turn drops what was cancelled or is too late, gives free sequences to waiting jobs in order of
- * arrival, and runs one forward for all running jobs. Every submitted job ends in exactly one `end` or `error` event.
+ * The step loop. Each turn drops what was cancelled or is too late, gives free sequences to waiting jobs, and runs one
+ * forward for all running jobs, prompt chunks beside blocks. Every submitted job ends in exactly one `end` or `error`.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions
-  #waiting: WaitingJob[] = []
+  readonly #queue = new JobQueue()
   #running: JobRun[] = []
   readonly #cancelled = new Set<string>()
   #wake: (() => void) | undefined
   #stopping = false
   #failedSteps = 0
+  readonly #done = { forwards: 0, rows: 0 }
 
   constructor(options: SchedulerOptions) {
     assertFits(options)
     this.#options = options
   }
 
+  get stats(): SchedulerStats {
+    const running = this.#running.length
+    const freeSequences = this.#options.runningMax - running
+    return { running, queued: this.#queue.length, freeSequences, ...this.#done }
+  }
+
   submit(job: Job, emit: Emit, carry?: KvCarry): void {
-    this.#waiting.push({ job, emit, carry, submittedMs: this.#options.now() })
+    const { now, cost } = this.#options
+    this.#queue.add({ job, emit, carry, submittedMs: now() }, predictWorkMs(job, cost))
     this.#wake?.()
   }
 
   /** The job leaves before the next forward. Unknown or ended ids are ignored. */
   cancel(jobId: string): void {
-    const known = [...this.#waiting, ...this.#running].some(({ job }) => job.id === jobId)
+    const known = this.#queue.has(jobId) || this.#running.some(({ job }) => job.id === jobId)
     if (known) this.#cancelled.add(jobId)
     this.#wake?.()
   }
@@ -78,29 +103,36 @@ export class Scheduler {
   }
 
   #dropLeavers(): void {
-    const { now } = this.#options
-    const reason = (entry: WaitingJob | JobRun): ApiError | undefined => {
-      const { id, deadlineMs } = entry.job
-      if (this.#cancelled.has(id)) return new ApiError('aborted', 'the client left')
-      const late = deadlineMs !== undefined && now() - entry.submittedMs > deadlineMs
-      return late ? new ApiError('deadline_exceeded', `not done after ${deadlineMs} ms`) : undefined
-    }
     for (const run of this.#running) {
-      const error = reason(run)
+      const error = this.#reasonToLeave(run)
       if (error !== undefined) this.#fail(run, error)
     }
-    this.#waiting = this.#waiting.filter((waiting) => {
-      const error = reason(waiting)
+    this.#queue.remove((waiting) => {
+      const error = this.#reasonToLeave(waiting) ?? this.#waitedTooLong(waiting)
       if (error !== undefined) waiting.emit(toErrorEvent(error))
-      return error === undefined
+      return error !== undefined
     })
     this.#cancelled.clear()
   }
 
+  #reasonToLeave({ job, submittedMs }: WaitingJob | JobRun): ApiError | undefined {
+    const { id, deadlineMs } = job
+    if (this.#cancelled.has(id)) return new ApiError('aborted', 'the client left')
+    const late = deadlineMs !== undefined && this.#options.now() - submittedMs > deadlineMs
+    return late ? new ApiError('deadline_exceeded', `not done after ${deadlineMs} ms`) : undefined
+  }
+
+  #waitedTooLong({ submittedMs }: WaitingJob): ApiError | undefined {
+    const tooLong = this.#options.now() - submittedMs > limits.queueTimeMsMax
+    const text = `no sequence was free for ${limits.queueTimeMsMax} ms`
+    return tooLong ? new ApiError('overloaded', text) : undefined
+  }
+
   #admit(): void {
     const { engine, maskTokenId, runningMax, now } = this.#options
-    while (this.#running.length < runningMax && this.#waiting.length > 0) {
-      const waiting = this.#waiting.shift() as WaitingJob
+    while (this.#running.length < runningMax) {
+      const waiting = this.#queue.take()
+      if (waiting === undefined) return
       let sequence: SequenceId | undefined
       try {
         sequence = engine.open()
@@ -117,10 +149,13 @@ export class Scheduler {
   async #step(): Promise<void> {
     const batch = [...this.#running]
     try {
-      const rows = batch.map((run) => ({ sequence: run.sequence, ...run.plan() }))
-      const results = await this.#options.engine.forward(rows)
-      for (const [index, run] of batch.entries())
-        this.#settle(run, results[index] as (typeof results)[0])
+      const planned = this.#planForward(batch)
+      const results = await this.#options.engine.forward(planned.map(({ rows }) => rows))
+      this.#done.forwards += 1
+      for (const [index, { run, rows }] of planned.entries()) {
+        this.#done.rows += rowCount(rows)
+        this.#settle(run, results[index] as RowResults)
+      }
       this.#failedSteps = 0
     } catch (error) {
       this.#failedSteps += 1
@@ -131,7 +166,26 @@ export class Scheduler {
     await setImmediate() // lets cancellations and submissions in between two forwards
   }
 
-  #settle(run: JobRun, results: Parameters<JobRun['settle']>[0]): void {
+  /** The jobs that take part in the next forward, with their rows. */
+  #planForward(batch: readonly JobRun[]): { run: JobRun; rows: SequenceRows }[] {
+    const { cost } = this.#options
+    const price = rowPrice(
+      cost,
+      batch.flatMap(({ pace }) => pace ?? []),
+    )
+    const granted = planRows(
+      batch.map((run) => run.demand(price)),
+      cost,
+    )
+    return batch.flatMap((run, index) => {
+      const rowsMax = granted[index] as number
+      if (rowsMax === 0) return []
+      const rows = run.plan({ rowPrice: price, rowsMax })
+      return [{ run, rows: { sequence: run.sequence, ...rows } }]
+    })
+  }
+
+  #settle(run: JobRun, results: RowResults): void {
     const { commit, end } = run.settle(results, this.#options.now())
     this.#options.engine.commit(run.sequence, commit)
     if (end === undefined) return
@@ -155,7 +209,10 @@ export class Scheduler {
 
   #failAll(error: ApiError): void {
     for (const run of this.#running) this.#fail(run, error)
-    for (const waiting of this.#waiting.splice(0)) waiting.emit(toErrorEvent(error))
+    this.#queue.remove((waiting) => {
+      waiting.emit(toErrorEvent(error))
+      return true
+    })
   }
 }
 

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ToyEngine } from '../testing/toy-engine.ts'
+import { rowCount } from '../engine/attention-mask.ts'
+import { measureRowCost, RowCost } from './row-cost.ts'
+
+const cost = new RowCost([
+  { rows: 1, ms: 1 },
+  { rows: 8, ms: 0.9 },
+  { rows: 16, ms: 3 },
+])
+
+test('straight between the points, on along the last slope, never below the first', () => {
+  assert.equal(cost.ms(12), 2)
+  assert.equal(cost.ms(16), 3)
+  assert.equal(cost.ms(24), 5)
+  assert.equal(cost.ms(0), 1)
+})
+
+test('more rows never seem cheaper, whatever was measured', () => {
+  assert.equal(cost.ms(8), 1)
+})
+
+test('the most rows within a time', () => {
+  assert.equal(cost.rowsWithin(2, 100), 12)
+  assert.equal(cost.rowsWithin(2, 9), 9)
+  assert.equal(cost.rowsWithin(0.5, 100), 0)
+})
+
+test('measured on the engine, the fastest of the rounds; the sequence is given back', async () => {
+  const engine = new ToyEngine({ missRate: 0 })
+  let nowMs = 0
+  engine.onForward = () => {
+    const rows = rowCount(engine.batches.at(-1)![0]!)
+    const disturbedMs = engine.batches.length % 7 === 0 ? 50 : 0
+    nowMs += 1 + rows / 8 + disturbedMs
+  }
+  const measured = await measureRowCost(engine, () => nowMs)
+  assert.deepEqual(
+    [1, 8, 16, 64].map((rows) => measured.ms(rows)),
+    [1.125, 2, 3, 9],
+  )
+  assert.equal(engine.openSequences, 0)
+})
