@@ -59,33 +59,87 @@ function readText(events: readonly JobEvent[], start: number) {
   const end = events.at(-1)
   assert.equal(end?.type, 'end')
   const tokens = new Map<number, number>()
+  const logprobs = new Map<number, unknown>()
   for (const event of events) {
     if (event.type !== 'reveal') continue
-    for (const [index, at] of event.positions.entries()) tokens.set(at, event.tokenIds[index]!)
+    for (const [index, at] of event.positions.entries()) {
+      tokens.set(at, event.tokenIds[index]!)
+      logprobs.set(at, event.logprobs?.[index])
+    }
   }
   const { completionTokens, forwardPasses } = end.usage
   const text = Array.from({ length: completionTokens }, (_, index) => tokens.get(start + index))
-  return { text, forwards: forwardPasses.decode }
+  return { text, logprobs, forwards: forwardPasses.decode }
 }
+
+/** A model from its golden checkpoint, fp32, behind a scheduler of its own. */
+async function open(name: GoldenName, runningMax: number) {
+  const tiny = await buildTinyModel(name, 'fp32')
+  const model = await loadModel(tiny.folder, 'fp32')
+  const options = { threads: 1, spinning: false, sequencesMax: runningMax }
+  const engine = await createOnnxEngine(model, options)
+  const now = (): number => performance.now()
+  const { maskTokenId, eosTokenIds } = model.manifest
+  const scheduler = new Scheduler({
+    engine,
+    maskTokenId,
+    runningMax,
+    cost: await measureRowCost(engine, now),
+    now,
+    onFault: (error) => assert.fail(String(error)),
+  })
+  const stopped = scheduler.run()
+  const close = async (): Promise<void> => {
+    scheduler.stop()
+    await stopped
+    engine.checkIntegrity()
+    await engine.dispose()
+    await tiny.remove()
+  }
+  return { scheduler, eosTokenIds, close }
+}
+
+test('streams that share a batch do not change each other: every mode, greedy and sampled', async () => {
+  const { scheduler, close } = await open('golden-llama', 8)
+  const jobs = Array.from({ length: 8 }, (_, index): Job => {
+    const mode = (['verified', 'ntp', 'sbd', 'verified'] as const)[index % 4]!
+    return {
+      id: `shared-${index}`,
+      model: 'golden',
+      tokenIds: Array.from({ length: 1 + 9 * (index % 5) }, (_token, at) => 8 + ((at * 13) % 100)),
+      maxTokens: TEXT_TOKENS - 3 * index,
+      stopTokenIds: [],
+      decoding: { mode, gamma: 0.5, blockLength: 8, rule: 'confidence' },
+      sampling: { temperature: index < 4 ? 0 : 0.8, topP: 0.9, topK: 0, seed: 7 },
+      entropies: true,
+      logprobs: 2,
+    }
+  })
+  const alone: JobEvent[][] = []
+  for (const job of jobs) alone.push(await decode(scheduler, job))
+  const together = await Promise.all(jobs.map((job) => decode(scheduler, job)))
+  for (const [index, job] of jobs.entries()) {
+    const start = job.tokenIds.length
+    const [one, other] = [alone[index]!, together[index]!].map((events) => readText(events, start))
+    assert.deepEqual(other!.text, one!.text, job.id)
+    assert.deepEqual(other!.logprobs, one!.logprobs, job.id)
+  }
+  const [ntp, verified] = [
+    alone[1]!,
+    await decode(scheduler, { ...jobs[1]!, decoding: jobs[0]!.decoding }),
+  ]
+  assert.deepEqual(
+    readText(verified, jobs[1]!.tokenIds.length).text,
+    readText(ntp, jobs[1]!.tokenIds.length).text,
+  )
+  await close()
+})
 
 for (const name of ['golden-llama', 'golden-qwen3'] satisfies GoldenName[]) {
   test(`${name}: cached decoding, three at a time, gives the texts of PyTorch`, async () => {
     const json = await readFile(path.join(goldenFolder(name), 'golden.json'), 'utf8')
     const { texts } = goldenSchema.parse(JSON.parse(json))
-    const tiny = await buildTinyModel(name, 'fp32')
-    const model = await loadModel(tiny.folder, 'fp32')
-    const options = { threads: 1, spinning: false, sequencesMax: SEQUENCES }
-    const engine = await createOnnxEngine(model, options)
-    const { maskTokenId, eosTokenIds } = model.manifest
-    const scheduler = new Scheduler({
-      engine,
-      maskTokenId,
-      runningMax: SEQUENCES,
-      cost: await measureRowCost(engine, () => performance.now()),
-      now: () => performance.now(),
-      onFault: (error) => assert.fail(String(error)),
-    })
-    const stopped = scheduler.run()
+    const { scheduler, eosTokenIds, close } = await open(name, SEQUENCES)
     const jobs = texts.map((golden, index) => toJob(golden, index, eosTokenIds))
     const all = await Promise.all(jobs.map((job) => decode(scheduler, job)))
     for (const [index, golden] of texts.entries()) {
@@ -94,10 +148,6 @@ for (const name of ['golden-llama', 'golden-qwen3'] satisfies GoldenName[]) {
       assert.deepEqual(text, golden.tokens, setting)
       assert.equal(forwards, golden.forwards, setting)
     }
-    scheduler.stop()
-    await stopped
-    engine.checkIntegrity()
-    await engine.dispose()
-    await tiny.remove()
+    await close()
   })
 }
