@@ -10,8 +10,10 @@ import { openWorkerSessions } from './sessions/worker-sessions.ts'
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
-  const { modelFolder, precision, threads, spinning, runningMax, queueLengthMax } = config
-  const options = { modelFolder, precision, threads, spinning, runningMax, queueLengthMax }
+  const { modelFolder, precision, threads, spinning } = config
+  const { runningMax, queueLengthMax, queuedWorkMsMax } = config
+  const admission = { runningMax, queueLengthMax, queuedWorkMsMax }
+  const options = { modelFolder, precision, threads, spinning, ...admission }
   const engine = await EngineClient.start(options, (message) => logToStdout('fault', { message }))
   const sessions = await openWorkerSessions({
     manifest: engine.manifest,

@@ -1,6 +1,10 @@
 import { Worker } from 'node:worker_threads'
-import { ApiError, type Job, type JobEvent, type Manifest } from '@setblock/shared'
-import type { KvBlock } from '../scheduler/kv-carry.ts'
+import { ApiError, limits, type Job, type JobEvent, type Manifest } from '@setblock/shared'
+import { Admission } from '../scheduler/admission.ts'
+import { cachedTokensOf, type KvBlock } from '../scheduler/kv-carry.ts'
+import { predictWorkMs } from '../scheduler/predict-work.ts'
+import { RowCost } from '../scheduler/row-cost.ts'
+import type { SchedulerStats } from '../scheduler/scheduler.ts'
 import type {
   CarriedBlocks,
   EngineCommand,
@@ -13,6 +17,8 @@ export type EngineState = 'ready' | 'draining' | 'failed'
 export interface EngineClientOptions extends EngineThreadOptions {
   /** Jobs that may wait beside those running. */
   readonly queueLengthMax: number
+  /** Predicted work of those, milliseconds. */
+  readonly queuedWorkMsMax?: number
 }
 
 /** Told the reason of every failed forward. */
@@ -26,36 +32,38 @@ export interface JobCarry extends CarriedBlocks {
 interface ActiveJob {
   readonly onEvent: (event: JobEvent) => void
   readonly carry: JobCarry | undefined
-  readonly submittedMs: number
 }
 
-/** Weight of the newest job in the running mean of job durations. */
-const DURATION_WEIGHT = 0.2
+type Ready = Extract<EngineMessage, { type: 'ready' }>
 
 /** Main-thread side of the engine thread: bounded admission, routing of events, drain. */
 export class EngineClient {
   /** Of the model that the thread serves. */
   readonly manifest: Manifest
-  readonly #options: EngineClientOptions
+  readonly #cost: RowCost
+  readonly #admission: Admission
   readonly #worker: Worker
   readonly #onFault: OnFault
   readonly #active = new Map<string, ActiveJob>()
   #state: EngineState = 'ready'
-  #meanJobMs = 1000
+  #stats: SchedulerStats
   #idle: (() => void) | undefined
   /** Settles when the thread has ended; rejects if it broke. */
   readonly ended: Promise<void>
 
   private constructor(
     worker: Worker,
-    manifest: Manifest,
+    { manifest, cost, runningMax }: Ready,
     options: EngineClientOptions,
     onFault: OnFault,
   ) {
     this.#worker = worker
     this.manifest = manifest
     this.#onFault = onFault
-    this.#options = options
+    this.#cost = new RowCost(cost)
+    const { queueLengthMax, queuedWorkMsMax = limits.queuedWorkMsMax } = options
+    this.#admission = new Admission({ runningMax, queueLengthMax, queuedWorkMsMax })
+    this.#stats = { running: 0, queued: 0, freeSequences: runningMax, forwards: 0, rows: 0 }
     worker.on('message', (message: EngineMessage) => this.#receive(message))
     this.ended = new Promise((resolve, reject) => {
       worker.once('error', (error) => {
@@ -78,18 +86,18 @@ export class EngineClient {
     onFault: OnFault = () => undefined,
   ): Promise<EngineClient> {
     const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: options })
-    const manifest = await new Promise<Manifest>((resolve, reject) => {
+    const ready = await new Promise<Ready>((resolve, reject) => {
       const exited = (): void => reject(new Error('the engine thread ended before it was ready'))
       worker.once('error', reject)
       worker.once('exit', exited)
       worker.once('message', (message: EngineMessage) => {
         worker.off('error', reject)
         worker.off('exit', exited)
-        if (message.type === 'ready') resolve(message.manifest)
+        if (message.type === 'ready') resolve(message)
         else reject(new Error(message.type === 'failed' ? message.message : 'unexpected message'))
       })
     })
-    return new EngineClient(worker, manifest, options, onFault)
+    return new EngineClient(worker, ready, options, onFault)
   }
 
   get state(): EngineState {
@@ -101,13 +109,20 @@ export class EngineClient {
     return this.#active.size
   }
 
+  /** As of the thread's last report, half a second ago at most while it works. */
+  get stats(): SchedulerStats {
+    return this.#stats
+  }
+
   /**
    * Hands a job to the engine thread. onEvent gets a start, reveals and exactly one end or error.
    * @throws ApiError overloaded (with Retry-After), worker_draining, worker_unavailable, invalid_request.
    */
   submit(job: Job, onEvent: (event: JobEvent) => void, carry?: JobCarry): void {
     this.#assertAdmissible(job)
-    this.#active.set(job.id, { onEvent, carry, submittedMs: performance.now() })
+    const workMs = predictWorkMs(job, this.#cost, cachedTokensOf(carry))
+    this.#admission.admit(job.id, workMs, performance.now())
+    this.#active.set(job.id, { onEvent, carry })
     const { blockTokens, prefix } = carry ?? {}
     const carried = blockTokens && prefix ? { blockTokens, prefix } : undefined
     this.#send({ type: 'submit', job, carry: carried })
@@ -145,16 +160,14 @@ export class EngineClient {
     if (this.#active.has(job.id)) {
       throw new ApiError('invalid_request', `id: job ${job.id} is already active`, { param: 'id' })
     }
-    const { queueLengthMax, runningMax } = this.#options
-    if (this.#active.size >= queueLengthMax + runningMax) {
-      const retryAfterSeconds = (this.#active.size * this.#meanJobMs) / runningMax / 1000
-      throw new ApiError('overloaded', 'the queue is full', { retryAfterSeconds })
-    }
   }
 
   #receive(message: EngineMessage): void {
     switch (message.type) {
       case 'ready':
+        return
+      case 'stats':
+        this.#stats = message.stats
         return
       case 'fault':
         return this.#onFault(message.message)
@@ -171,10 +184,10 @@ export class EngineClient {
   #deliver(jobId: string, event: JobEvent): void {
     const active = this.#active.get(jobId)
     if (active === undefined) return
+    if (event.type === 'start') this.#admission.started(jobId)
     if (event.type === 'end' || event.type === 'error') {
       this.#active.delete(jobId)
-      const durationMs = performance.now() - active.submittedMs
-      this.#meanJobMs += DURATION_WEIGHT * (durationMs - this.#meanJobMs)
+      this.#admission.ended(jobId, performance.now())
       if (this.#active.size === 0) this.#idle?.()
     }
     active.onEvent(event)

@@ -1,5 +1,7 @@
 import type { Job, JobEvent, Manifest } from '@setblock/shared'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
+import type { CostPoint } from '../scheduler/row-cost.ts'
+import type { SchedulerStats } from '../scheduler/scheduler.ts'
 
 /** What the engine thread is started with. Plain data: it crosses the thread boundary. */
 export interface EngineThreadOptions {
@@ -25,7 +27,14 @@ export type EngineCommand =
 
 /** Engine thread -> main thread. */
 export type EngineMessage =
-  | { readonly type: 'ready'; readonly manifest: Manifest }
+  | {
+      readonly type: 'ready'
+      readonly manifest: Manifest
+      /** Jobs that share a forward: as many as asked for, or as their caches leave room for. */
+      readonly runningMax: number
+      readonly cost: readonly CostPoint[]
+    }
+  | { readonly type: 'stats'; readonly stats: SchedulerStats }
   | { readonly type: 'event'; readonly jobId: string; readonly event: JobEvent }
   /** What a job added to its prefix; comes before the job's last event. */
   | { readonly type: 'kept'; readonly jobId: string; readonly blocks: readonly KvBlock[] }

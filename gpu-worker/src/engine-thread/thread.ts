@@ -14,6 +14,9 @@ import { measureRowCost } from '../scheduler/row-cost.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
 
+/** How often the main thread is told how the scheduler stands, if that has changed. */
+const STATS_EVERY_MS = 500
+
 async function main(port: MessagePort, options: EngineThreadOptions): Promise<void> {
   const send = (message: EngineMessage): void => port.postMessage(message)
   const { modelFolder, precision, spinning } = options
@@ -48,13 +51,25 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
         return scheduler.stop()
     }
   })
-  send({ type: 'ready', manifest })
+  send({ type: 'ready', manifest, runningMax, cost: cost.points })
+  const reporting = reportStats(scheduler, send)
   try {
     await scheduler.run()
   } finally {
+    clearInterval(reporting)
     await engine.dispose()
     port.close()
   }
+}
+
+function reportStats(scheduler: Scheduler, send: (message: EngineMessage) => void): NodeJS.Timeout {
+  let told = ''
+  return setInterval(() => {
+    const { stats } = scheduler
+    const text = JSON.stringify(stats)
+    if (text !== told) send({ type: 'stats', stats })
+    told = text
+  }, STATS_EVERY_MS)
 }
 
 if (parentPort === null) throw new Error('the engine thread must be started as a worker thread')

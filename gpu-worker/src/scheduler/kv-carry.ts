@@ -13,6 +13,11 @@ export interface KvCarry {
   readonly keep: (blocks: readonly KvBlock[]) => void
 }
 
+/** Prompt tokens whose keys and values a job brings along. */
+export function cachedTokensOf(carry: Pick<KvCarry, 'blockTokens' | 'prefix'> | undefined): number {
+  return carry === undefined ? 0 : carry.blockTokens * carry.prefix.length
+}
+
 /** Caches the known prefix in an empty sequence. @returns its positions */
 export function restoreBlocks(
   engine: Engine,

@@ -23,8 +23,8 @@ export interface StreamPace {
 const SLOPE_ROWS = 8
 
 /**
- * What rows must bring over the plain price. The rows that look best are partly those whose chances were overrated, and
- * their cost is certain; measured, a fifth to a half more than 1 is best on every curve (npm run eval:drafts).
+ * What rows must bring over the plain price: the ones that look best are partly those whose chances were overrated, and
+ * their cost is certain.
  */
 const PRICE_MARGIN = 1.3
 

@@ -8,13 +8,13 @@ export interface CostPoint {
 
 /** t(rows): milliseconds of one forward by the rows of all its sequences, straight between measured points. */
 export class RowCost {
-  readonly #points: readonly CostPoint[]
+  readonly points: readonly CostPoint[]
 
   /** Points in ascending order of rows. Where a measurement fell with more rows, the one before it holds. */
   constructor(points: readonly CostPoint[]) {
     assert(points.length >= 2, `a cost curve needs two points, not ${points.length}`)
     let highest = 0
-    this.#points = points.map(({ rows, ms }) => {
+    this.points = points.map(({ rows, ms }) => {
       highest = Math.max(highest, ms)
       return { rows, ms: highest }
     })
@@ -22,11 +22,11 @@ export class RowCost {
 
   /** Beyond the last point the last slope goes on. */
   ms(rows: number): number {
-    const next = this.#points.findIndex((point) => point.rows >= rows)
-    const right = next === -1 ? this.#points.length - 1 : Math.max(1, next)
-    const [low, high] = [this.#points[right - 1]!, this.#points[right]!]
+    const next = this.points.findIndex((point) => point.rows >= rows)
+    const right = next === -1 ? this.points.length - 1 : Math.max(1, next)
+    const [low, high] = [this.points[right - 1]!, this.points[right]!]
     const slope = (high.ms - low.ms) / (high.rows - low.rows)
-    return Math.max(this.#points[0]!.ms, low.ms + slope * (rows - low.rows))
+    return Math.max(this.points[0]!.ms, low.ms + slope * (rows - low.rows))
   }
 
   /** The most rows whose forward takes no longer than `ms`. */

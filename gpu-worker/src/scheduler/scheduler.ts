@@ -5,7 +5,7 @@ import { rowCount } from '../engine/attention-mask.ts'
 import type { Engine, SequenceId, SequenceRows } from '../engine/engine.ts'
 import { JobQueue } from './job-queue.ts'
 import { JobRun, type Emit, type WaitingJob } from './job-run.ts'
-import { keepBlocks, restoreBlocks, type KvCarry } from './kv-carry.ts'
+import { cachedTokensOf, keepBlocks, restoreBlocks, type KvCarry } from './kv-carry.ts'
 import { planRows, PREFILL_ROWS_MAX, rowPrice } from './plan-rows.ts'
 import { predictWorkMs } from './predict-work.ts'
 import type { RowCost } from './row-cost.ts'
@@ -63,7 +63,8 @@ export class Scheduler {
 
   submit(job: Job, emit: Emit, carry?: KvCarry): void {
     const { now, cost } = this.#options
-    this.#queue.add({ job, emit, carry, submittedMs: now() }, predictWorkMs(job, cost))
+    const workMs = predictWorkMs(job, cost, cachedTokensOf(carry))
+    this.#queue.add({ job, emit, carry, submittedMs: now() }, workMs)
     this.#wake?.()
   }
 

@@ -39,11 +39,9 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
 
   app.get('/readyz', (c) => {
-    const ready = engine.state === 'ready'
-    return c.json(
-      { status: ready ? 'ready' : engine.state, activeJobs: engine.activeJobs },
-      ready ? 200 : 503,
-    )
+    const { state, activeJobs, stats } = engine
+    const status = state === 'ready' ? 200 : 503
+    return c.json({ status: state, activeJobs, scheduler: stats }, status)
   })
 
   app.get('/v1/models', (c) => {

@@ -31,6 +31,8 @@ const environmentSchema = z.object({
     .refine((key) => key.length === 32, 'must be 32 bytes in base64')
     .optional(),
   SETBLOCK_QUEUE_MAX: z.coerce.number().int().min(0).max(4096).default(limits.queueLengthMax),
+  /** Predicted work of the jobs that wait. */
+  SETBLOCK_QUEUE_WORK_MS: z.coerce.number().int().min(1).default(limits.queuedWorkMsMax),
 })
 
 export interface WorkerConfig {
@@ -44,6 +46,7 @@ export interface WorkerConfig {
   readonly spinning: boolean
   readonly runningMax: number
   readonly queueLengthMax: number
+  readonly queuedWorkMsMax: number
   readonly sessionsFolder: string | undefined
   readonly sessionMemoryBytesMax: number
   readonly atRestKey: Uint8Array | undefined
@@ -67,6 +70,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): WorkerConfig {
     spinning: value.SETBLOCK_SPINNING === '1',
     runningMax: value.SETBLOCK_RUNNING_MAX,
     queueLengthMax: value.SETBLOCK_QUEUE_MAX,
+    queuedWorkMsMax: value.SETBLOCK_QUEUE_WORK_MS,
     sessionsFolder: value.SETBLOCK_SESSIONS,
     sessionMemoryBytesMax: value.SETBLOCK_SESSION_MEMORY_MB * 1024 * 1024,
     atRestKey: value.SETBLOCK_AT_REST_KEY,

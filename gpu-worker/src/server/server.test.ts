@@ -244,10 +244,19 @@ describe('the worker over HTTP, with the real engine', () => {
 
   test('health, readiness and models', async () => {
     assert.equal((await fetch(`${base}/healthz`)).status, 200)
-    assert.deepEqual(await (await fetch(`${base}/readyz`)).json(), {
-      status: 'ready',
-      activeJobs: 0,
-    })
+    const ready = (await (await fetch(`${base}/readyz`)).json()) as {
+      status: string
+      activeJobs: number
+      scheduler: Record<string, number>
+    }
+    assert.deepEqual([ready.status, ready.activeJobs], ['ready', 0])
+    assert.deepEqual(Object.keys(ready.scheduler).sort(), [
+      'forwards',
+      'freeSequences',
+      'queued',
+      'rows',
+      'running',
+    ])
     const { models } = (await (await fetch(`${base}/v1/models`)).json()) as {
       models: { id: string }[]
     }
