@@ -1,5 +1,5 @@
 import { assert } from '@setblock/shared'
-import type { Engine } from '../engine/engine.ts'
+import type { Engine, SequenceRows } from '../engine/engine.ts'
 
 export interface CostPoint {
   readonly rows: number
@@ -43,9 +43,12 @@ export class RowCost {
 
 const MEASURED_ROWS = [1, 8, 16, 32, 64] as const
 
+/** Positions cached before the measured rows, so that their attention is in what they cost; less in a short context. */
+const CACHED_ROWS = 256
+
 /** A large model's rounds end here; the first one is always run. */
 const MEASURE_MS_MAX = 300
-const ROUNDS_MAX = 8
+const ROUNDS_MAX = 16
 
 /**
  * Measures the curve on an idle engine: causal rows of one sequence, read out, the fastest of some rounds. The engine
@@ -54,20 +57,29 @@ const ROUNDS_MAX = 8
 export async function measureRowCost(engine: Engine, now: () => number): Promise<RowCost> {
   const { contextLength, rowsMax } = engine.limits
   const counts = MEASURED_ROWS.filter((rows) => rows <= Math.min(contextLength, rowsMax))
+  const most = counts.at(-1)!
   const sequence = engine.open()
+  const behind = Math.min(CACHED_ROWS, contextLength - most, rowsMax)
+  if (behind > 0) {
+    await engine.forward([causalRows(sequence, behind, 0)])
+    engine.commit(sequence, behind)
+  }
   const fastest = counts.map(() => Number.POSITIVE_INFINITY)
   const startedMs = now()
   for (let round = 0; round <= ROUNDS_MAX; round += 1) {
     for (const [index, rows] of counts.entries()) {
-      const tail = Array.from({ length: rows }, () => 0)
+      const batch = [causalRows(sequence, rows, rows)]
       const beganMs = now()
-      await engine.forward([
-        { sequence, tail, groups: [], readTail: rows, entropies: false, top: 'none' },
-      ])
+      await engine.forward(batch)
       fastest[index] = Math.min(fastest[index]!, now() - beganMs)
     }
     if (now() - startedMs > MEASURE_MS_MAX) break
   }
   engine.close(sequence)
   return new RowCost(counts.map((rows, index) => ({ rows, ms: fastest[index]! })))
+}
+
+function causalRows(sequence: number, rows: number, readTail: number): SequenceRows {
+  const tail = Array.from({ length: rows }, () => 0)
+  return { sequence, tail, groups: [], readTail, entropies: false, top: 'none' }
 }
