@@ -51,7 +51,9 @@ async function run(job: Job, missRate = 0.3, grant = roomy): Promise<Run> {
   const topAsked = new Set<string>()
   let computed = 0
   for (let forwards = 1; forwards < 1000; forwards += 1) {
-    const rows = decoder.plan(grant())
+    const granted = grant()
+    decoder.demand(granted.rowPrice)
+    const rows = decoder.plan(granted)
     topAsked.add(rows.top)
     computed += rowCount(rows)
     const [results] = await engine.forward([{ sequence, ...rows }])

@@ -39,6 +39,8 @@ export class VerifiedDecoder implements Decoder {
   #pending: readonly number[]
   #draft: readonly DraftToken[] = []
   #plan: DraftPlan = NO_DRAFT
+  /** What was asked for last: most often it is granted, and need not be planned again. */
+  #wish: { rowPrice: number; wanted: number; plan: DraftPlan } | undefined
   #forwardsWithoutGroups = 0
   #position: number
   #step = 0
@@ -52,12 +54,17 @@ export class VerifiedDecoder implements Decoder {
   }
 
   demand(rowPrice: number): RowDemand {
-    const { draft, a, b } = this.#bestPlan(rowPrice, Number.POSITIVE_INFINITY)
-    return { least: this.#pending.length, wanted: this.#pending.length + draft + a + b }
+    const plan = this.#bestPlan(rowPrice, Number.POSITIVE_INFINITY)
+    const wanted = this.#pending.length + plan.draft + plan.a + plan.b
+    this.#wish = { rowPrice, wanted, plan }
+    return { least: this.#pending.length, wanted }
   }
 
   plan({ rowPrice, rowsMax }: RowGrant): ForwardRows {
-    this.#plan = this.#bestPlan(rowPrice, rowsMax - this.#pending.length)
+    const wish = this.#wish
+    const granted = wish !== undefined && wish.rowPrice === rowPrice && wish.wanted <= rowsMax
+    this.#plan = granted ? wish.plan : this.#bestPlan(rowPrice, rowsMax - this.#pending.length)
+    this.#wish = undefined
     const { draft, a, b } = this.#plan
     const tail = [...this.#pending, ...this.#draft.slice(0, draft).map(({ tokenId }) => tokenId)]
     const groups: MaskGroup[] = []

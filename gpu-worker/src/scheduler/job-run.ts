@@ -7,7 +7,7 @@ import type { SequenceId } from '../engine/engine.ts'
 import { JobAccount } from './job-account.ts'
 import type { KvCarry } from './kv-carry.ts'
 import { LatencyBudget } from './latency-budget.ts'
-import type { StreamPace } from './plan-rows.ts'
+import { FIRST_PACE, type StreamPace } from './plan-rows.ts'
 
 export type Emit = (event: JobEvent) => void
 
@@ -50,7 +50,7 @@ export class JobRun {
   readonly #budget: LatencyBudget | undefined
   #rows = 0
   #decodeForwards = 0
-  #pace: StreamPace = { tokens: 1, rows: 1 }
+  #pace = FIRST_PACE
 
   constructor(waiting: WaitingJob, { sequence, maskTokenId, cachedTokens, nowMs }: JobStart) {
     const { job, submittedMs } = waiting

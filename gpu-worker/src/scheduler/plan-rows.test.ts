@@ -87,7 +87,7 @@ describe('the price of a row', () => {
     for (const [index, price] of prices.slice(1).entries()) assert.ok(price > prices[index]!)
   })
 
-  test('is 0 before anybody decodes', () => {
-    assert.equal(rowPrice(cost, []), 0)
+  test('before anybody decodes it is that of one plain stream', () => {
+    assert.equal(rowPrice(cost, []), rowPrice(cost, [{ tokens: 1, rows: 1 }]))
   })
 })

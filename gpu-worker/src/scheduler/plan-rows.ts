@@ -19,6 +19,9 @@ export interface StreamPace {
   readonly rows: number
 }
 
+/** Of a stream that has decoded nothing yet: plain decoding. */
+export const FIRST_PACE: StreamPace = { tokens: 1, rows: 1 }
+
 /** Rows over which the slope of the cost curve is taken: about as many as a stream's draft decides on. */
 const SLOPE_ROWS = 8
 
@@ -30,10 +33,11 @@ const PRICE_MARGIN = 1.3
 
 /**
  * The price of a row: the tokens that all streams together make in the time that one more row takes. It rises with the
- * number of streams, so that they shorten their drafts before they slow each other down.
+ * number of streams, so that they shorten their drafts before they slow each other down. Before anybody decodes it is
+ * that of one stream at the start.
  */
-export function rowPrice(cost: RowCost, streams: readonly StreamPace[]): number {
-  if (streams.length === 0) return 0
+export function rowPrice(cost: RowCost, decoding: readonly StreamPace[]): number {
+  const streams = decoding.length === 0 ? [FIRST_PACE] : decoding
   const sum = (key: keyof StreamPace): number =>
     streams.reduce((total, stream) => total + stream[key], 0)
   const rows = sum('rows')
