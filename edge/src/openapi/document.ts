@@ -2,6 +2,7 @@ import { createDocument } from 'zod-openapi'
 import { chatChunkSchema, completionChunkSchema, generationEventSchema } from './answers.ts'
 import { accountPaths } from './account-operations.ts'
 import { generationPaths, otherPaths } from './operations.ts'
+import { streamPaths } from './stream-operations.ts'
 
 /** The API as an OpenAPI 3.1 document, from the schemas that requests are parsed with. */
 export function createOpenApiDocument() {
@@ -22,12 +23,13 @@ export function createOpenApiDocument() {
     security: [{ key: [] }],
     tags: [
       { name: 'Generation', description: 'Three forms of the same thing.' },
+      { name: 'Streams', description: 'Answers that are kept for a while.' },
       { name: 'Account', description: 'Browser tokens and usage.' },
       { name: 'Keys', description: 'For the operator.' },
       { name: 'Models' },
       { name: 'Health', description: 'Need no key.' },
     ],
-    paths: { ...generationPaths, ...accountPaths, ...otherPaths },
+    paths: { ...generationPaths, ...streamPaths, ...accountPaths, ...otherPaths },
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
       // Events are in no JSON body, so nothing above refers to them.

@@ -8,6 +8,7 @@ import { nativeRequestSchema } from '../requests/native-request.ts'
 import * as answers from './answers.ts'
 import { errorResponses, EVERYWHERE, WITH_KEY } from './errors.ts'
 import { EXAMPLES } from './examples.ts'
+import { keepHeaders, keptHeaders } from './stream-operations.ts'
 
 const GENERATION_ERRORS: readonly ErrorCode[] = [
   'invalid_request',
@@ -17,6 +18,8 @@ const GENERATION_ERRORS: readonly ErrorCode[] = [
   'model_not_found',
   'request_too_large',
   'unsupported_media_type',
+  'idempotency_key_reused',
+  'events_expired',
   'insufficient_scope',
   'rate_limit_exceeded',
   'insufficient_quota',
@@ -29,6 +32,7 @@ const GENERATION_ERRORS: readonly ErrorCode[] = [
 const answerHeaders = z.object({
   'x-request-id': z.string().meta({ description: 'Yours, if you sent a harmless one.' }),
   'openai-processing-ms': z.string().meta({ description: 'Until the headers of the answer.' }),
+  ...keptHeaders,
   ...Object.fromEntries(
     RATE_LIMIT_HEADERS.map((name) => [
       name,
@@ -54,6 +58,7 @@ function generation(options: Generation): { post: ZodOpenApiOperationObject } {
     tags: ['Generation'],
     summary,
     description,
+    requestParams: { header: keepHeaders },
     requestBody: {
       required: true,
       content: { 'application/json': { schema: request.schema, example: request.example } },
