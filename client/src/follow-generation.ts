@@ -17,7 +17,12 @@ interface Progress {
   begun: boolean
   /** Of the last event received; empty where the server gives none. */
   lastEventId: string
+  /** By which the server calls the stream while it runs, if it keeps it for those who were cut off. */
+  streamId: string | null
 }
+
+/** How long a farewell may take: without it the server ends a stream that nobody reads by itself, later. */
+const FAREWELL_MS = 5_000
 
 /**
  * The events of one generation, each once, in order, the last one `end`. A failure that may pass is repeated as long as
@@ -30,16 +35,39 @@ export async function* followGeneration(
   request: GenerateRequest,
   options: FollowOptions & { signal: AbortSignal },
 ): AsyncGenerator<GenerationEvent> {
-  const { signal } = options
   const progress: Progress = {
     idempotencyKey: options.idempotencyKey ?? randomKey(),
     begun: false,
     lastEventId: '',
+    streamId: null,
   }
+  try {
+    yield* followOn(transport, request, { ...options, progress })
+  } finally {
+    void sayFarewell(transport, progress)
+  }
+}
+
+/** Ends a generation whose events are no longer wanted. */
+async function sayFarewell(transport: Transport, { streamId }: Progress): Promise<void> {
+  if (streamId === null) return
+  const path = `/v1/streams/${streamId}`
+  const signal = AbortSignal.timeout(FAREWELL_MS)
+  await transport.send({ method: 'DELETE', path, signal }).catch(() => undefined)
+}
+
+/** One connection after another, until the generation has ended. */
+async function* followOn(
+  transport: Transport,
+  request: GenerateRequest,
+  options: FollowOptions & { signal: AbortSignal; progress: Progress },
+): AsyncGenerator<GenerationEvent> {
+  const { signal, progress } = options
   for (let failures = 0; ; failures += 1) {
     try {
-      for await (const event of openOnce(transport, request, { ...options, progress })) {
+      for await (const event of openOnce(transport, request, options)) {
         failures = 0
+        if (event.type === 'end') progress.streamId = null
         yield event
         if (event.type === 'end') return
       }
@@ -68,11 +96,13 @@ async function* openOnce(
     headers: {
       accept: 'text/event-stream',
       'idempotency-key': idempotencyKey,
+      'x-setblock-resumable': 'true',
       ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }),
     },
     body: { reveals: true, ...request, stream: true },
     signal,
   })
+  progress.streamId = response.headers.get('x-setblock-stream-id')
   for await (const message of readEventStream(response, idleTimeoutMs)) {
     const event = parseEvent(message.data, progress)
     progress.lastEventId = message.lastEventId
@@ -103,6 +133,7 @@ function parseEvent(data: string, progress: Progress): GenerationEvent | undefin
     // The generation itself has failed, so there is nothing to take up: a repeat is another one.
     progress.idempotencyKey = randomKey()
     progress.lastEventId = ''
+    progress.streamId = null
     throw error
   }
   return EVENT_TYPES.has(value?.type as string) ? (value as GenerationEvent) : undefined

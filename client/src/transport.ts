@@ -16,7 +16,7 @@ export interface ConnectionOptions {
 }
 
 export interface Call {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'DELETE'
   /** Below the base URL, such as `/v1/models`. */
   path: string
   headers?: Record<string, string>

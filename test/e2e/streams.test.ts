@@ -1,6 +1,7 @@
 /** Answers that can be read again, where they live in Durable Objects: in the Workers runtime. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { createSetblock } from '@setblock/client'
 import { MODEL, stackUnderTest } from './stack-under-test.ts'
 
 const STORY = {
@@ -94,4 +95,37 @@ describe('answers that can be read again, on Workers', { timeout: 120_000 }, () 
     assert.equal(dropped.status, 204)
     assert.equal((await resume(streamId(response))).status, 404)
   })
+
+  test('the client package takes a stream that was cut up again, and ends one it leaves', async () => {
+    const ids: string[] = []
+    let cuts = 2
+    const cutting: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init)
+      ids.push(streamId(response))
+      return response.body === null || cuts-- <= 0 ? response : cutAfter(response, 3)
+    }
+    const { edgeUrl: baseUrl, demoKey: apiKey } = under.stack
+    const client = createSetblock({ baseUrl, apiKey, fetch: cutting, retryDelayMs: 10 })
+    const request = { model: MODEL, prompt: 'Once upon a time', max_tokens: 200, seed: 3 }
+    const { text } = await client.generate(request).answer
+    assert.equal(ids.length, 3)
+    assert.equal(new Set(ids).size, 1)
+    assert.equal(text, (await client.generate(request).answer).text)
+
+    for await (const _ of client.generate(request)) break
+    const left = ids.filter((id) => id !== '').at(-1)!
+    while ((await resume(left)).status !== 404);
+  })
 })
+
+/** The same response, whose connection breaks after some chunks. */
+function cutAfter(response: Response, chunks: number): Response {
+  let left = chunks
+  const cut = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      if (left-- > 0) controller.enqueue(chunk)
+      else controller.error(new TypeError('cut'))
+    },
+  })
+  return new Response(response.body!.pipeThrough(cut), response)
+}
