@@ -1,7 +1,8 @@
 /**
- * `npm run test:streams`: many clients at once that read slowly, against the edge on Node. First
- * with the real worker and model: all of every stream must arrive. Then with readers that stop
- * until the edge gives them up: each must be told so, and the edge's memory must stay bounded.
+ * `npm run test:streams`: many clients at once that read slowly, against the edge on Node, or with
+ * `--edge wrangler` in the Workers runtime. First with the real worker and model: all of every
+ * stream must arrive. Then, on Node, with readers that stop until the edge gives them up: each must
+ * be told so, and the edge's memory must stay bounded.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,6 +17,7 @@ import { stuckReaders } from './stuck-readers.ts'
 const { values } = parseArgs({
   options: {
     streams: { type: 'string', default: '200' },
+    edge: { type: 'string', default: 'node' },
     stuck: { type: 'string', default: '20' },
     'max-tokens': { type: 'string', default: '150' },
     'rest-ms': { type: 'string', default: '3000' },
@@ -31,7 +33,7 @@ const folder = await mkdtemp(path.join(tmpdir(), 'setblock-streams-'))
 try {
   const stack = await startStack(
     {
-      edge: 'node',
+      edge: values.edge === 'wrangler' ? 'wrangler' : 'node',
       host: '127.0.0.1',
       port: 0,
       workerPort: 0,
@@ -40,6 +42,7 @@ try {
     },
     new AbortController().signal,
   )
+  // Of the Workers runtime there is more than one process, so its memory is not told.
   const pid = findEdge(new URL(stack.edgeUrl).port)
   const idleMb = pid === undefined ? null : peakMemoryMb(pid)
   const startedAt = performance.now()
