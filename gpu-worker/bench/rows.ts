@@ -1,75 +1,87 @@
 import { parseArgs } from 'node:util'
 
+import { machineFacts } from './machine-facts.ts'
+import { measureForwards } from './measure-forwards.ts'
 import { loadModel } from '../src/engine/manifest.ts'
+import type { LoadedModel } from '../src/engine/manifest.ts'
 import { createOnnxEngine } from '../src/engine/onnx-engine.ts'
-import type { SequenceRows } from '../src/engine/engine.ts'
+import { buildModel } from '../src/model-builder/build-model.ts'
+import { writeRandomCheckpoint } from '../src/testing/random-checkpoint.ts'
 
 /**
- * t(rows): milliseconds of one forward by its number of rows, behind `cached` positions.
+ * Milliseconds of one forward by its rows, its streams and the positions cached before it.
  *
- * npm run bench:rows -- <model folder> [--precision int8] [--threads 1] [--cached 128]
+ * npm run bench:rows -- <model folder> [--rows 1,16,32,64] [--streams 1,8] [--cached 128,448]
+ *   [--threads 1] [--spinning] [--samples 40] [--precision int8] [--context 4224]
  *
- * The row counts take turns within a round, so that a busy machine slows all of them alike; medians
- * over the rounds. The last line is JSON.
+ * --rows are the rows of each stream. --context: random weights (seed 1) of the model's shape with
+ * a context of that length, to time what the model itself has no room for. Medians, and the fastest
+ * tenth, which a busy machine disturbs less. The last line is JSON.
  */
-
-const ROW_COUNTS = [1, 16, 32, 48]
-
-/** Timed forwards of one row count in a turn, after one untimed: decoding repeats a shape, too. */
-const BURST = 4
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     precision: { type: 'string', default: 'int8' },
+    rows: { type: 'string', default: '1,8,16,32,64' },
+    streams: { type: 'string', default: '1' },
+    cached: { type: 'string', default: '448' },
+    context: { type: 'string' },
     threads: { type: 'string', default: '1' },
-    cached: { type: 'string', default: '128' },
-    runs: { type: 'string', default: '30' },
+    samples: { type: 'string', default: '40' },
     spinning: { type: 'boolean', default: false },
   },
 })
 const folder = positionals[0]
-if (folder === undefined || (values.precision !== 'int8' && values.precision !== 'fp32')) {
-  throw new Error('usage: rows.ts <model folder> [--precision int8|fp32] [--threads n]')
+const { precision, spinning } = values
+if (folder === undefined || (precision !== 'int8' && precision !== 'fp32')) {
+  throw new Error('usage: rows.ts <model folder> [--rows 1,16] [--streams 1,8] [--cached 448]')
 }
-const [threads, cached, runs] = [Number(values.threads), Number(values.cached), Number(values.runs)]
+const list = (text: string): number[] => text.split(',').map(Number)
+const [threads, samples] = [Number(values.threads), Number(values.samples)]
+const streamCounts = list(values.streams)
 
-const model = await loadModel(folder, values.precision)
-const { spinning } = values
-const engine = await createOnnxEngine(model, { threads, spinning, sequencesMax: 1 })
-const sequence = engine.open()
+const bundled = await loadModel(folder, precision)
+const model = values.context === undefined ? bundled : await randomLike(bundled, values.context)
+const sequencesMax = Math.max(...streamCounts)
+const engine = await createOnnxEngine(model, { threads, spinning, sequencesMax })
 const { vocabularySize } = model.manifest.architecture
-const token = (i: number) => (i * 37 + 11) % vocabularySize
-await engine.forward([rowsOf(cached)])
-engine.commit(sequence, cached)
-
-const times = new Map<number, number[]>(ROW_COUNTS.map((count) => [count, []]))
-for (let run = -2; run < runs; run++) {
-  for (const count of ROW_COUNTS) {
-    const rows = rowsOf(count)
-    for (let i = 0; i <= BURST; i++) {
-      const start = performance.now()
-      await engine.forward([rows])
-      if (run >= 0 && i > 0) times.get(count)!.push(performance.now() - start)
-    }
+const shapes = streamCounts.flatMap((streams) =>
+  list(values.rows).map((rows) => ({ streams, rows })),
+)
+const measured: Record<string, number>[] = []
+for (const cached of list(values.cached)) {
+  const times = await measureForwards(engine, shapes, { cached, samples, vocabularySize })
+  for (const [index, { streams, rows }] of shapes.entries()) {
+    const { median, fastestTenth } = times[index]!
+    measured.push({ cached, streams, rows, medianMs: round(median), fastMs: round(fastestTenth) })
   }
 }
 await engine.dispose()
 
-const medians = Object.fromEntries(ROW_COUNTS.map((count) => [count, median(times.get(count)!)]))
-for (const [count, ms] of Object.entries(medians)) {
-  process.stdout.write(`${count.padStart(4)} rows ${ms.toFixed(3)} ms\n`)
+process.stdout.write('cached streams rows   median  fastest tenth (ms)\n')
+for (const { cached, streams, rows, medianMs, fastMs } of measured) {
+  const cells = [String(cached).padStart(6), String(streams).padStart(7), String(rows).padStart(4)]
+  const times = [medianMs!.toFixed(3).padStart(8), fastMs!.toFixed(3).padStart(8)]
+  process.stdout.write(`${[...cells, ...times].join(' ')}\n`)
 }
-const facts = { model: model.manifest.id, precision: values.precision, threads, cached, runs }
-process.stdout.write(`${JSON.stringify({ ...facts, medianMs: medians })}\n`)
+const facts = { model: model.manifest.id, precision, threads, spinning, samples }
+const forwards = { bench: 'rows', ...facts, ...machineFacts(), forwards: measured }
+process.stdout.write(`${JSON.stringify(forwards)}\n`)
 
-/** All of them causal and read, ids only: what verified decoding asks for. */
-function rowsOf(count: number): SequenceRows {
-  const tail = Array.from({ length: count }, (_, i) => token(i))
-  return { sequence, tail, groups: [], readTail: count, entropies: false, top: 'none' }
+async function randomLike(like: LoadedModel, context: string): Promise<LoadedModel> {
+  const { architecture } = like.manifest
+  const shape = { ...architecture, tied: architecture.tiedEmbeddings }
+  const contextLength = Number(context)
+  const random = await writeRandomCheckpoint({ ...shape, contextLength, seed: 1 })
+  try {
+    await buildModel(random.folder, like.precision)
+    return await loadModel(random.folder, like.precision)
+  } finally {
+    await random.remove()
+  }
 }
 
-function median(samples: readonly number[]): number {
-  const ordered = [...samples].sort((a, b) => a - b)
-  return ordered[Math.floor(ordered.length / 2)] ?? NaN
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000
 }

@@ -10,10 +10,10 @@ import { openWorkerSessions } from './sessions/worker-sessions.ts'
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
-  const { modelFolder, precision, threads, spinning } = config
-  const { runningMax, queueLengthMax, queuedWorkMsMax } = config
-  const admission = { runningMax, queueLengthMax, queuedWorkMsMax }
-  const options = { modelFolder, precision, threads, spinning, ...admission }
+  const { modelFolder, precision, queueLengthMax, queuedWorkMsMax } = config
+  const { threads, spinning, runningMax, kvBytesMax } = config
+  const machine = { threads, spinning, runningMax, kvBytesMax }
+  const options = { modelFolder, precision, queueLengthMax, queuedWorkMsMax, ...machine }
   const engine = await EngineClient.start(options, (message) => logToStdout('fault', { message }))
   const sessions = await openWorkerSessions({
     manifest: engine.manifest,

@@ -65,7 +65,8 @@ await engine.close()
 const curve = (cached: number): RowTimes => medianCurve(idsOnly, cached)
 
 const { graph } = await loadModel(bundledModel, 'int8')
-const threads = chooseThreads({ graphBytes: graph.byteLength, cores: availableParallelism() })
+// The peaks are those of one row's forward; wider ones may use more threads.
+const { threads } = chooseThreads({ graphBytes: graph.byteLength, cores: availableParallelism() })
 const peaks = await measurePeaks({ workingSetBytes: forwardBytes(architecture, full), threads })
 const predictions = configurations(manifest)
   .filter(({ name }) => name !== NTP)

@@ -37,7 +37,7 @@ export async function measureRowTimes(
     graphBytes: model.graph.byteLength,
     cores: availableParallelism(),
   })
-  const options = { threads, spinning: false, sequencesMax: cached.length }
+  const options = { ...threads, spinning: false, sequencesMax: cached.length }
   const engine = await createOnnxEngine(model, options)
   const { vocabularySize } = model.manifest.architecture
   const rowsOf = (sequence: number, count: number): SequenceRows => {

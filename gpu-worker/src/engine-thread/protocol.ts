@@ -10,7 +10,10 @@ export interface EngineThreadOptions {
   /** 0: by the size of the graph, see chooseThreads. */
   readonly threads: number
   readonly spinning: boolean
+  /** Jobs that share a forward; fewer where their caches do not fit kvBytesMax. */
   readonly runningMax: number
+  /** Host memory for the caches of all sequences; the engine's own default if absent. */
+  readonly kvBytesMax?: number
 }
 
 /** The known keys and values that a job starts with; without it none are handed back either. */

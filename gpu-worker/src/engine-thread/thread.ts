@@ -19,14 +19,15 @@ const STATS_EVERY_MS = 500
 
 async function main(port: MessagePort, options: EngineThreadOptions): Promise<void> {
   const send = (message: EngineMessage): void => port.postMessage(message)
-  const { modelFolder, precision, spinning } = options
+  const { modelFolder, precision, threads, spinning, kvBytesMax } = options
   const model = await loadModel(modelFolder, precision)
   const cores = availableParallelism()
-  const threads = options.threads || chooseThreads({ graphBytes: model.graph.byteLength, cores })
+  const chosen = chooseThreads({ graphBytes: model.graph.byteLength, cores })
   const engine = await createOnnxEngine(model, {
-    threads,
+    ...(threads === 0 ? chosen : { threads }),
     spinning,
     sequencesMax: options.runningMax,
+    ...(kvBytesMax !== undefined && { kvBytesMax }),
   })
   const { manifest } = model
   const { maskTokenId } = manifest

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { ApiError, InvariantError } from '@setblock/shared'
 
-import { KvPool, kvPoolBytes } from './kv-pool.ts'
+import { KvPool, sequencesWithin } from './kv-pool.ts'
 import { seededRandom } from '../testing/seeded-random.ts'
 
 const options = {
@@ -80,6 +80,12 @@ test('rows that are read can be appended to another sequence, and are the same t
   assert.throws(() => pool.read(from, 8, 3), InvariantError)
 })
 
-test('the bytes of a pool are those of all its planes', () => {
-  assert.equal(kvPoolBytes(options), 2 * 4 * 32 * 6 * 4)
+test('as many sequences as the budget holds, twice over where they share batches', () => {
+  const slotBytes = 4 * 32 * 6 * 4
+  const within = (bytes: number) => sequencesWithin({ ...options, sequencesMax: 3 }, bytes)
+  assert.equal(within(slotBytes - 1), 0)
+  assert.equal(within(slotBytes), 1)
+  assert.equal(within(4 * slotBytes - 1), 1)
+  assert.equal(within(4 * slotBytes), 2)
+  assert.equal(within(100 * slotBytes), 3)
 })

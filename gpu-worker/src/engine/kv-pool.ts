@@ -2,6 +2,9 @@ import { ApiError, assert } from '@setblock/shared'
 
 import type { SequenceId } from './engine.ts'
 
+/** Host memory that the caches of all sequences may take together if nothing else is said. */
+export const KV_BYTES_MAX_DEFAULT = 8 * 1024 ** 3
+
 export interface KvPoolOptions {
   readonly sequencesMax: number
   /** Keys and values of every layer: 2 * layers. */
@@ -138,7 +141,13 @@ export class KvPool {
   }
 }
 
-/** Bytes of all slots together. */
-export function kvPoolBytes({ sequencesMax, planes, rowLength, planePositions }: KvPoolOptions) {
-  return sequencesMax * planes * planePositions * rowLength * Float32Array.BYTES_PER_ELEMENT
+/**
+ * How many of the sequences fit into so many bytes. Several need twice their slots, since a batch's
+ * planes are fed from a copy that joins them.
+ */
+export function sequencesWithin(options: KvPoolOptions, bytesMax: number): number {
+  const { sequencesMax, planes, rowLength, planePositions } = options
+  const slotBytes = planes * planePositions * rowLength * Float32Array.BYTES_PER_ELEMENT
+  if (slotBytes > bytesMax) return 0
+  return Math.min(sequencesMax, Math.max(1, Math.floor(bytesMax / (2 * slotBytes))))
 }

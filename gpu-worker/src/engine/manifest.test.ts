@@ -65,7 +65,7 @@ test('refuses a graph with a single changed byte', async () => {
   await refuses(/^graph\.int8\.onnx: has sha256 [0-9a-f]{64}, the manifest says [0-9a-f]{64}$/)
 })
 
-test('the engine refuses what is not a graph, and caches beyond its memory limit', async () => {
+test('the engine refuses what is not a graph, and a graph of another contract', async () => {
   const model = await loadModel(folder, 'int8')
   const options = { threads: 1, spinning: false, sequencesMax: 1 }
   const nonsense = { ...model, graph: new TextEncoder().encode('not a graph') }
@@ -76,6 +76,4 @@ test('the engine refuses what is not a graph, and caches beyond its memory limit
     createOnnxEngine({ ...model, manifest: deeper }, options),
     /^ModelError: random-llama: its graph has other inputs: build the model again$/,
   )
-  const many = { ...options, sequencesMax: 1_000_000 }
-  await assert.rejects(createOnnxEngine(model, many), /need \d+ bytes of cache/)
 })

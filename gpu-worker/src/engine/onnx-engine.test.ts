@@ -232,6 +232,107 @@ test('sequences are bounded, reusable, and forget what they cached', async () =>
   engine.checkIntegrity()
 })
 
+test('int8: a row is the same to the last bit with one thread and with three', async () => {
+  const shape = { hiddenSize: 96, headSize: 32, intermediateSize: 176, vocabularySize: 288 }
+  const { folder, remove } = await writeRandomCheckpoint({ seed: 43, ...shape })
+  cleanUps.push(remove)
+  await buildModel(folder, 'int8')
+  const model = await loadModel(folder, 'int8')
+  const one = await createOnnxEngine(model, { threads: 1, spinning: false, sequencesMax: 1 })
+  const three = await createOnnxEngine(model, { threads: 3, spinning: true, sequencesMax: 1 })
+  cleanUps.push(
+    () => one.dispose(),
+    () => three.dispose(),
+  )
+  const random = seededRandom(47)
+  const [a, b] = [one.open(), three.open()]
+  for (let step = 0; step < 8; step++) {
+    const rows = randomRows(random, step, 20)
+    const results = await one.forward([{ sequence: a, ...rows }])
+    assert.deepEqual(await three.forward([{ sequence: b, ...rows }]), results)
+    one.commit(a, rows.tail.length)
+    three.commit(b, rows.tail.length)
+  }
+})
+
+test('an engine that may use more threads for many rows answers as one that may not', async () => {
+  const { engine } = await setUp('int8', { seed: 53 })
+  const { folder, remove } = await writeRandomCheckpoint({ seed: 53 })
+  cleanUps.push(remove)
+  await buildModel(folder, 'int8')
+  const options = { threads: 1, wideThreads: 2, spinning: false, sequencesMax: 1 }
+  const tuned = await createOnnxEngine(await loadModel(folder, 'int8'), options)
+  cleanUps.push(() => tuned.dispose())
+  const [a, b] = [engine.open(), tuned.open()]
+  for (const length of [1, 3, 16, 64, 100]) {
+    const rows = causal(Array.from({ length }, (_, i) => (i * 7 + length) % VOCABULARY))
+    const expected = await engine.forward([{ sequence: a, ...rows }])
+    assert.deepEqual(await tuned.forward([{ sequence: b, ...rows }]), expected)
+  }
+  tuned.close(b)
+  tuned.checkIntegrity()
+})
+
+test('the budget of the caches decides how many sequences there are', async () => {
+  const { folder, remove } = await writeRandomCheckpoint()
+  cleanUps.push(remove)
+  await buildModel(folder, 'fp32')
+  const model = await loadModel(folder, 'fp32')
+  const options = { threads: 1, spinning: false, sequencesMax: 4 }
+  const slotBytes = 4 * 320 * 32 * 4 // planes, positions, values, bytes
+  const engine = await createOnnxEngine(model, { ...options, kvBytesMax: 5 * slotBytes })
+  cleanUps.push(() => engine.dispose())
+  assert.equal(engine.limits.sequencesMax, 2)
+  const tooSmall = createOnnxEngine(model, { ...options, kvBytesMax: slotBytes - 1 })
+  await assert.rejects(tooSmall, /the cache of one sequence does not fit 163839 bytes$/)
+})
+
+test('a batch keeps its joined copy right while sequences come, go and change places', async () => {
+  const { engine, reference } = await setUp('fp32', { seed: 29 })
+  const random = seededRandom(61)
+  const tokens = (count: number) => Array.from({ length: count }, () => Math.floor(random() * 90))
+  const cached = new Map<number, number[]>([0, 1, 2].map(() => [engine.open(), []]))
+  for (let step = 0; step < 14; step++) {
+    if (step % 5 === 4) {
+      const [first] = [...cached.keys()]
+      engine.close(first!)
+      cached.delete(first!)
+      cached.set(engine.open(), [])
+    }
+    const order = [...cached.keys()]
+    if (step % 3 === 2) order.reverse()
+    const batch = order.slice(0, 2 + (step % 2)).map((sequence) => {
+      return { sequence, ...causal(tokens(1 + Math.floor(random() * 12))) }
+    })
+    const results = await engine.forward(batch)
+    for (const [i, { sequence, ...rows }] of batch.entries()) {
+      const before = cached.get(sequence)!
+      assertResults(results[i]!, referenceLogits(reference, before, rows), TOLERANCE)
+      const kept = Math.ceil(random() * rows.tail.length)
+      engine.commit(sequence, kept)
+      cached.set(sequence, [...before, ...rows.tail.slice(0, kept)])
+    }
+  }
+})
+
+test('a batch that runs in two parts gives each sequence its own results', async () => {
+  const { engine, reference } = await setUp('fp32', { seed: 37 })
+  const random = seededRandom(71)
+  const prompt = Array.from({ length: 130 }, () => Math.floor(random() * 90))
+  const sequences = [engine.open(), engine.open(), engine.open()]
+  const batch = [causal(prompt.slice(0, 2)), causal(prompt), causal(prompt.slice(5, 6))].map(
+    (rows, i) => ({ sequence: sequences[i]!, ...rows }),
+  )
+  for (const cached of [false, true]) {
+    const results = await engine.forward(batch)
+    for (const [i, { sequence, ...rows }] of batch.entries()) {
+      const before = cached ? rows.tail.slice(0, 1) : []
+      assertResults(results[i]!, referenceLogits(reference, before, rows), TOLERANCE)
+      engine.commit(sequence, cached ? rows.tail.length : 1)
+    }
+  }
+})
+
 test('misuse is refused before it reaches the graph', async () => {
   const { engine } = await setUp('fp32')
   const sequence = engine.open()

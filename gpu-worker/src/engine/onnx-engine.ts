@@ -9,16 +9,16 @@ import type { RowLimits } from './check-rows.ts'
 import type { Engine, EngineLimits, SequenceId, SequenceRows } from './engine.ts'
 import { FeedBuffer } from './feed-buffer.ts'
 import { GRAPH, graphInputs } from './graph-contract.ts'
-import { KvPool, kvPoolBytes } from './kv-pool.ts'
+import { KV_BYTES_MAX_DEFAULT, KvPool, sequencesWithin } from './kv-pool.ts'
 import type { KvPoolOptions } from './kv-pool.ts'
 import type { LoadedModel } from './manifest.ts'
 import { ModelError } from './model-error.ts'
-import { OnnxGraph } from './onnx-graph.ts'
 import type { Feed, Feeds, RuntimeOptions } from './onnx-graph.ts'
 import { PastFeeds } from './past-feeds.ts'
-import { planRuns } from './plan-runs.ts'
+import { planRuns, runCost } from './plan-runs.ts'
 import type { RunCost } from './plan-runs.ts'
-import { splitResults } from './results.ts'
+import { splitResults, wantedOutputs } from './results.ts'
+import { ThreadedGraph } from './threaded-graph.ts'
 import type { RowResults } from '../decoding/rows.ts'
 
 /**
@@ -29,35 +29,39 @@ const ROWS_MAX = 512
 /** Mask groups of full length in one sequence's forward: verified decoding uses two. */
 const GROUPS_MAX = 4
 
-/** Host memory that the caches of all sequences may take together, bytes. */
-const KV_BYTES_MAX = 8 * 1024 ** 3
-
-/** Time of an int8 multiplication against one of attention, which stays in fp32. */
-const INT8_TIME_SHARE = 0.3
-
 export interface OnnxEngineOptions extends RuntimeOptions {
+  /** Sequences wanted; `limits.sequencesMax` tells how many of them the caches have room for. */
   readonly sequencesMax: number
+  /** Host memory for the caches of all sequences together; KV_BYTES_MAX_DEFAULT if absent. */
+  readonly kvBytesMax?: number
+  /** Threads of forwards with many rows, if measuring at start shows that they pay. */
+  readonly wideThreads?: number
 }
 
-/** @throws ModelError if the runtime refuses the graph or the caches would not fit KV_BYTES_MAX. */
+/** @throws ModelError if the runtime refuses the graph or not even one sequence fits kvBytesMax. */
 export async function createOnnxEngine(
   model: LoadedModel,
   options: OnnxEngineOptions,
 ): Promise<OnnxEngine> {
-  const bytes = kvPoolBytes(poolOptions(model.manifest, options.sequencesMax))
-  if (bytes > KV_BYTES_MAX) {
-    throw new ModelError(
-      model.manifest.id,
-      `${options.sequencesMax} sequences need ${bytes} bytes of cache, the limit is ${KV_BYTES_MAX}`,
-    )
+  const { kvBytesMax = KV_BYTES_MAX_DEFAULT } = options
+  const sequencesMax = sequencesWithin(
+    poolOptions(model.manifest, options.sequencesMax),
+    kvBytesMax,
+  )
+  if (sequencesMax === 0) {
+    const reason = `the cache of one sequence does not fit ${kvBytesMax} bytes`
+    throw new ModelError(model.manifest.id, reason)
   }
-  const graph = await OnnxGraph.load(model.graph, options)
+  const { wideThreads, ...runtime } = options
+  const graph = await ThreadedGraph.load(model.graph, runtime, wideThreads)
   const inputs = graphInputs(model.manifest.architecture.layers)
   if (inputs.toSorted().join() !== graph.inputNames.toSorted().join()) {
     await graph.dispose()
     throw new ModelError(model.manifest.id, 'its graph has other inputs: build the model again')
   }
-  return new OnnxEngine(graph, model.manifest, options.sequencesMax)
+  const engine = new OnnxEngine(graph, model.manifest, sequencesMax)
+  await engine.tuneThreads()
+  return engine
 }
 
 function poolOptions(manifest: Manifest, sequencesMax: number): KvPoolOptions {
@@ -76,18 +80,6 @@ function headsPerGroup({ architecture }: Manifest): number {
   return architecture.heads / architecture.keyValueHeads
 }
 
-/**
- * Multiplications of a run, those of int8 matmuls counted by the share of time they take. A run's
- * fixed cost is that of about 8 rows (bench/README.md).
- */
-function runCost({ architecture }: Manifest): RunCost {
-  const { layers, hiddenSize, heads, keyValueHeads, headSize, intermediateSize } = architecture
-  const attentionMatrices = 2 * (heads + keyValueHeads) * headSize * hiddenSize
-  const perLayer = attentionMatrices + 3 * hiddenSize * intermediateSize
-  const row = (layers * perLayer + hiddenSize * architecture.vocabularySize) * INT8_TIME_SHARE
-  return { fixed: 8 * row, row, rowKey: layers * 2 * heads * headSize }
-}
-
 /** What a forward left of a sequence that has not committed. */
 interface Pending {
   /** Keys and values of its rows, from its first row on. */
@@ -98,7 +90,7 @@ interface Pending {
 /** The engine on ONNX Runtime's CPU provider, cache on the host. */
 export class OnnxEngine implements Engine {
   readonly limits: EngineLimits
-  readonly #graph: OnnxGraph
+  readonly #graph: ThreadedGraph
   readonly #pool: KvPool
   readonly #pastFeeds: PastFeeds
   readonly #rowLimits: RowLimits
@@ -120,12 +112,12 @@ export class OnnxEngine implements Engine {
   #pending = new Map<SequenceId, Pending>()
   #state: 'idle' | 'running' | 'disposed' = 'idle'
 
-  constructor(graph: OnnxGraph, manifest: Manifest, sequencesMax: number) {
+  constructor(graph: ThreadedGraph, manifest: Manifest, sequencesMax: number) {
     const { architecture, contextLength, maxBlockLength } = manifest
     this.limits = { sequencesMax, contextLength, maxBlockLength, rowsMax: ROWS_MAX }
     this.#graph = graph
     this.#headsPerGroup = headsPerGroup(manifest)
-    this.#runCost = runCost(manifest)
+    this.#runCost = runCost(architecture)
     this.#rowLimits = {
       ...this.limits,
       groupRowsMax: GROUPS_MAX * maxBlockLength,
@@ -191,6 +183,21 @@ export class OnnxEngine implements Engine {
     this.#pool.append(sequence, data, rows)
   }
 
+  /** Measures from how many rows on several threads pay; nothing to do if there is but one. */
+  async tuneThreads(): Promise<void> {
+    if (!this.#graph.isTunable) return
+    const sequence = this.open()
+    const rowsOf = (count: number): SequenceRows => {
+      const tail = Array.from({ length: Math.min(count, this.limits.contextLength) }, () => 0)
+      return { sequence, tail, groups: [], readTail: tail.length, entropies: false, top: 'none' }
+    }
+    try {
+      await this.#graph.tune((rows) => this.forward([rowsOf(rows)]))
+    } finally {
+      this.close(sequence)
+    }
+  }
+
   /** Free and used sequences are all sequences. @throws InvariantError */
   checkIntegrity(): void {
     this.#pool.checkIntegrity()
@@ -229,7 +236,7 @@ export class OnnxEngine implements Engine {
       ...this.#selectorFeeds(inputs),
       ...this.#pastFeeds.feeds(sequences, shape.keys),
     }
-    const outputs = await this.#graph.run(feeds, wantedOutputs(batch))
+    const outputs = await this.#graph.run(feeds, wantedOutputs(batch), shape.packedRows)
     const newRows = outputs[GRAPH.newRows]!.data as Float32Array
     for (const [index, { sequence, tail }] of batch.entries()) {
       const start = index * shape.rows * this.#newRowLength
@@ -279,11 +286,3 @@ export class OnnxEngine implements Engine {
 }
 
 const int32Buffer = (): FeedBuffer<Int32Array> => new FeedBuffer((length) => new Int32Array(length))
-
-/** Outputs nobody asked for are not copied out of the runtime. */
-function wantedOutputs(batch: readonly SequenceRows[]): string[] {
-  const wanted: string[] = [GRAPH.newRows, GRAPH.ids]
-  if (batch.some(({ entropies }) => entropies)) wanted.push(GRAPH.entropy, GRAPH.logprob)
-  if (batch.some(({ top }) => top !== 'none')) wanted.push(GRAPH.topIds, GRAPH.topValues)
-  return wanted
-}

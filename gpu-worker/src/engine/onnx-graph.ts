@@ -11,6 +11,10 @@ export interface RuntimeOptions {
   readonly threads: number
   /** Whether waiting threads spin: answers sooner, at the price of a busy core between forwards. */
   readonly spinning: boolean
+  /** Writes a profile of every node to `<prefix>_<time>.json` when disposed; for benches. */
+  readonly profilePrefix?: string
+  /** False: the graph runs as it is written, equal nodes and all; for benches. */
+  readonly optimised?: boolean
 }
 
 export type Feed = Tensor
@@ -25,15 +29,18 @@ export class OnnxGraph {
   }
 
   /** @throws ModelError if the runtime refuses the file. */
-  static async load(file: Uint8Array, { threads, spinning }: RuntimeOptions): Promise<OnnxGraph> {
+  static async load(file: Uint8Array, options: RuntimeOptions): Promise<OnnxGraph> {
+    const { threads, spinning, profilePrefix, optimised = true } = options
     try {
       const ortSession = await InferenceSession.create(file, {
         executionProviders: ['cpu'],
+        graphOptimizationLevel: optimised ? 'all' : 'disabled',
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         enableMemPattern: false, // patterns are per shape, and shapes change from run to run
         logSeverityLevel: 3,
-        extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' } } },
+        ...(profilePrefix && { enableProfiling: true, profileFilePrefix: profilePrefix }),
+        extra: { session: { intra_op: spinOptions(spinning) } },
       })
       return new OnnxGraph(ortSession)
     } catch (cause) {
@@ -54,6 +61,18 @@ export class OnnxGraph {
   dispose(): Promise<void> {
     return this.#ortSession.release()
   }
+}
+
+/**
+ * A waiting thread spins for so long, then sleeps: longer than the gap between two parallel parts of
+ * a forward, shorter than that between two forwards, which would burn a core for nothing.
+ */
+const SPIN_US = 50
+
+function spinOptions(spinning: boolean) {
+  return spinning
+    ? { allow_spinning: '1', spin_duration_us: String(SPIN_US) }
+    : { allow_spinning: '0' }
 }
 
 /** A feed that refers to `data`, not to a copy of it. */

@@ -1,3 +1,5 @@
+import type { Architecture } from '@setblock/shared'
+
 import { rowCount } from './attention-mask.ts'
 import type { SequenceInput } from './attention-mask.ts'
 
@@ -9,6 +11,21 @@ export interface RunCost {
   readonly row: number
   /** Attention, per row of the widest sequence and per key of the longest, for every sequence. */
   readonly rowKey: number
+}
+
+/** Time of an int8 multiplication against one of attention, which stays in fp32. */
+const INT8_TIME_SHARE = 0.3
+
+/**
+ * Multiplications of a run, those of int8 matmuls counted by the share of time they take. A run's
+ * fixed cost is that of about 8 rows (bench/README.md).
+ */
+export function runCost(architecture: Architecture): RunCost {
+  const { layers, hiddenSize, heads, keyValueHeads, headSize, intermediateSize } = architecture
+  const attentionMatrices = 2 * (heads + keyValueHeads) * headSize * hiddenSize
+  const perLayer = attentionMatrices + 3 * hiddenSize * intermediateSize
+  const row = (layers * perLayer + hiddenSize * architecture.vocabularySize) * INT8_TIME_SHARE
+  return { fixed: 8 * row, row, rowKey: layers * 2 * heads * headSize }
 }
 
 /**

@@ -46,3 +46,11 @@ function topRowCount({ top, readTail }: ForwardRows, readRows: number): number {
       return readRows
   }
 }
+
+/** Outputs nobody asked for are not copied out of the runtime. */
+export function wantedOutputs(batch: readonly ForwardRows[]): string[] {
+  const wanted: string[] = [GRAPH.newRows, GRAPH.ids]
+  if (batch.some(({ entropies }) => entropies)) wanted.push(GRAPH.entropy, GRAPH.logprob)
+  if (batch.some(({ top }) => top !== 'none')) wanted.push(GRAPH.topIds, GRAPH.topValues)
+  return wanted
+}

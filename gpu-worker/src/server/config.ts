@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { limits } from '@setblock/shared'
 import * as z from 'zod'
+import { KV_BYTES_MAX_DEFAULT } from '../engine/kv-pool.ts'
 
 const bundledModel = fileURLToPath(new URL('../../../models/setblock-nano', import.meta.url))
 
@@ -20,6 +21,8 @@ const environmentSchema = z.object({
   /** Spinning threads answer sooner and burn CPU between forwards. */
   SETBLOCK_SPINNING: z.enum(['0', '1']).default('0'),
   SETBLOCK_RUNNING_MAX: z.coerce.number().int().min(1).max(64).default(8),
+  /** Host memory for the caches of running jobs; as many jobs share a forward as fit into it. */
+  SETBLOCK_KV_BYTES_MAX: z.coerce.number().int().min(1).default(KV_BYTES_MAX_DEFAULT),
   /** Where sessions are kept; without it they live as long as the process. */
   SETBLOCK_SESSIONS: z.string().min(1).optional(),
   /** Keys and values kept in memory between turns. */
@@ -45,6 +48,7 @@ export interface WorkerConfig {
   readonly threads: number
   readonly spinning: boolean
   readonly runningMax: number
+  readonly kvBytesMax: number
   readonly queueLengthMax: number
   readonly queuedWorkMsMax: number
   readonly sessionsFolder: string | undefined
@@ -69,6 +73,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): WorkerConfig {
     threads: value.SETBLOCK_THREADS,
     spinning: value.SETBLOCK_SPINNING === '1',
     runningMax: value.SETBLOCK_RUNNING_MAX,
+    kvBytesMax: value.SETBLOCK_KV_BYTES_MAX,
     queueLengthMax: value.SETBLOCK_QUEUE_MAX,
     queuedWorkMsMax: value.SETBLOCK_QUEUE_WORK_MS,
     sessionsFolder: value.SETBLOCK_SESSIONS,
