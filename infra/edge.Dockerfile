@@ -2,32 +2,40 @@
 #
 #     docker build --file infra/edge.Dockerfile --tag setblock-edge .
 
-FROM node:22-bookworm-slim AS install
+FROM node:22-bookworm-slim AS sources
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY shared/package.json shared/
 COPY edge/package.json edge/
 COPY gpu-worker/package.json gpu-worker/
 COPY client/package.json client/
-# Optional packages are the Node that npm scripts bring along; this image has its own.
-RUN npm ci --omit=dev --omit=optional --workspace=edge
-# Manifests and tokenizers only: the edge needs no weights.
+
+# The playground, and manifests and tokenizers: the edge needs no weights.
+FROM sources AS assets
+# The tool that builds the page is a development dependency with optional parts.
+RUN npm ci --include-workspace-root --workspace=shared
 COPY shared ./shared
+COPY edge ./edge
 COPY scripts ./scripts
 COPY models ./models
 RUN SETBLOCK_ASSETS=/assets node scripts/build-assets.ts
+
+FROM sources AS install
+# Optional packages are the Node that npm scripts bring along; this image has its own.
+RUN npm ci --omit=dev --omit=optional --workspace=edge
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production \
     SETBLOCK_EDGE_HOST=0.0.0.0 \
     SETBLOCK_EDGE_PORT=8787 \
     SETBLOCK_DATABASE=/data/edge.sqlite \
-    SETBLOCK_MODEL=/app/models/setblock-nano
+    SETBLOCK_MODEL=/app/assets/setblock-nano \
+    SETBLOCK_PLAYGROUND=/app/assets/_playground
 WORKDIR /app
 COPY --from=install /app/package.json ./
 COPY --from=install /app/node_modules ./node_modules
 COPY --from=install /app/edge ./edge
-COPY --from=install /assets ./models
+COPY --from=assets /assets ./assets
 COPY shared ./shared
 COPY edge ./edge
 COPY infra/probe.cjs ./infra/

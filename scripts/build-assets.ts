@@ -1,6 +1,7 @@
 /**
  * Copies what the edge needs of each model (its manifest and tokenizer, never its weights) into the
- * folder that is deployed as static assets, with an `index.json` naming them.
+ * folder that is deployed as static assets, with an `index.json` naming them, and builds the
+ * playground into a folder beside them.
  *
  *     npm run build:assets [-- MODEL_FOLDER ...]
  *
@@ -12,6 +13,8 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { manifestSchema, parseWith, type Manifest } from '@setblock/shared'
+import { PAGE_FOLDER } from '../edge/src/page/page-source.ts'
+import { buildPage } from './build-page.ts'
 
 const repository = path.dirname(import.meta.dirname)
 const modelsFolder = path.join(repository, 'models')
@@ -109,6 +112,7 @@ if (import.meta.main) {
   try {
     const assetsFolder = process.env.SETBLOCK_ASSETS ?? path.join(repository, 'edge', 'assets')
     await buildAssets({ modelFolders: await chooseFolders(), assetsFolder })
+    await buildPage(path.join(assetsFolder, PAGE_FOLDER))
   } catch (error) {
     process.stderr.write(`build-assets: ${(error as Error).message}\n`)
     process.exitCode = 1

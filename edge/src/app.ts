@@ -5,16 +5,19 @@ import type { EdgeBindings, EdgeDeps } from './deps.ts'
 import { allowOrigins } from './http/cors.ts'
 import { errorResponse } from './http/errors.ts'
 import { requestLog } from './http/request-log.ts'
+import { securityHeaders } from './http/security-headers.ts'
 import { accountRoutes } from './routes/account.ts'
 import { adminKeyRoutes } from './routes/admin-keys.ts'
 import { generationRoutes } from './routes/generation.ts'
 import { healthRoutes } from './routes/health.ts'
 import { modelRoutes } from './routes/models.ts'
+import { pageRoutes } from './routes/page.ts'
 import { referenceRoutes } from './routes/reference.ts'
 
 /** What each path is asked with; any other method gets a 405 that says so. */
 export const METHODS: Readonly<Record<string, string>> = {
   '/': 'GET, HEAD',
+  '/assets/:name': 'GET, HEAD',
   '/healthz': 'GET, HEAD',
   '/readyz': 'GET, HEAD',
   '/openapi.json': 'GET, HEAD',
@@ -38,15 +41,11 @@ export function createApp(deps: EdgeDeps): Hono<EdgeBindings> {
   app.onError((error, c) => errorResponse(c, error))
   app.notFound((c) => errorResponse(c, new ApiError('not_found', 'there is nothing at this path')))
   app.use(requestLog(deps))
+  app.use(securityHeaders())
   app.use(allowOrigins(deps.corsOrigins))
   app.use('/v1/*', requireKey(deps))
 
-  app.get('/', (c) =>
-    c.json({
-      name: 'setblock',
-      links: { docs: '/docs', openapi: '/openapi.json', models: '/v1/models', health: '/healthz' },
-    }),
-  )
+  app.route('/', pageRoutes(deps))
   app.route('/', healthRoutes(deps))
   app.route('/', referenceRoutes())
   app.route('/v1', modelRoutes(deps))

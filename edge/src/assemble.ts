@@ -12,7 +12,7 @@ import { createWorkerClient } from './workers/worker-client.ts'
 import type { WorkerFetch } from './workers/worker-fetch.ts'
 
 /** What the platforms differ in. */
-export interface Platform extends Pick<EdgeDeps, 'models' | 'homes' | 'log' | 'limits'> {
+export interface Platform extends Pick<EdgeDeps, 'models' | 'page' | 'homes' | 'log' | 'limits'> {
   readonly config: EdgeConfig
   readonly database: Database
   readonly fetch: WorkerFetch
@@ -23,12 +23,13 @@ export interface Platform extends Pick<EdgeDeps, 'models' | 'homes' | 'log' | 'l
 
 /** Everything the app needs, put together the same way on every platform. */
 export function assembleDeps(platform: Platform): EdgeDeps {
-  const { config, database, fetch, limits, models, homes, log } = platform
+  const { config, database, fetch, limits, models, page, homes, log } = platform
   const { clock = Date.now } = platform
   const keyStore = createKeyStore(database)
   const usage = createUsageStore(database)
   return {
     models,
+    page,
     keyStore,
     keys: createKeyFinder({ store: keyStore, clock, limits }),
     adminKey: config.adminKey,

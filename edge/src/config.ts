@@ -34,6 +34,7 @@ const edgeSchema = z.object({
 const nodeSchema = edgeSchema.extend({
   SETBLOCK_DATABASE: z.string({ error: 'must be set' }).min(1),
   SETBLOCK_MODEL: z.string().min(1).optional(),
+  SETBLOCK_PLAYGROUND: z.string().min(1).optional(),
   SETBLOCK_EDGE_HOST: z.string().min(1).default('127.0.0.1'),
   SETBLOCK_EDGE_PORT: z.coerce.number().int().min(0).max(65_535).default(8787),
   SETBLOCK_ADDRESS_HEADER: z.string().min(1).optional(),
@@ -58,6 +59,7 @@ export function readNodeConfig(env: unknown) {
     edge: toConfig(parsed),
     databaseFile: parsed.SETBLOCK_DATABASE,
     modelFolder: parsed.SETBLOCK_MODEL,
+    pageFolder: parsed.SETBLOCK_PLAYGROUND,
     host: parsed.SETBLOCK_EDGE_HOST,
     port: parsed.SETBLOCK_EDGE_PORT,
     /** Header in which a trusted proxy in front names the client's address. */

@@ -6,6 +6,7 @@ import type { EdgeLimits } from './limits.ts'
 import type { Meter } from './metering/meter.ts'
 import type { UsageStore } from './metering/usage-store.ts'
 import type { ModelSource } from './models/model-source.ts'
+import type { PageSource } from './page/page-source.ts'
 import type { StreamHomes } from './streams/stream-homes.ts'
 import type { WorkerClient } from './workers/worker-client.ts'
 
@@ -18,6 +19,7 @@ export type LogRecord = Record<string, unknown>
 /** Everything the app needs from its platform. */
 export interface EdgeDeps {
   readonly models: ModelSource
+  readonly page: PageSource
   readonly keys: KeyFinder
   readonly keyStore: KeyStore
   /** The operator's secret, which opens the admin routes. */

@@ -1,9 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { gzipSync } from 'node:zlib'
 import { createAdaptorServer } from '@hono/node-server'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { createApp } from './app.ts'
@@ -15,12 +16,15 @@ import type { EdgeLimits } from './limits.ts'
 import { createMemoryMeter } from './metering/memory-meter.ts'
 import { monthOf } from './metering/meter.ts'
 import { createModelSource } from './models/model-source.ts'
+import { PAGE_FOLDER } from './page/page-source.ts'
+import type { PageFile, PageSource } from './page/page-source.ts'
 import { createSqliteDatabase, migrateSqlite } from './storage/database.ts'
 import { StreamHub } from './streams/stream-hub.ts'
 import type { WorkerFetch } from './workers/worker-fetch.ts'
 
 const MIGRATIONS = path.join(import.meta.dirname, '../migrations')
 const BUNDLED_MODEL = path.join(import.meta.dirname, '../../models/setblock-nano')
+const BUILT_PAGE = path.join(import.meta.dirname, '../assets', PAGE_FOLDER)
 
 export interface NodeEdge {
   readonly url: string
@@ -51,6 +55,7 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
   const app = createApp(
     assembleDeps({
       models,
+      page: await readPage(config.pageFolder),
       homes: { kind: 'here', hub, placeHeader: undefined },
       config: config.edge,
       database: createSqliteDatabase(database),
@@ -116,6 +121,29 @@ function addressOf(incoming: Incoming, header: string | undefined): string | und
   // A proxy appends what it saw itself, so only the last entry of a list is its word.
   const last = (Array.isArray(named) ? named.join(',') : named)?.split(',').at(-1)?.trim()
   return last ?? incoming.socket.remoteAddress
+}
+
+/**
+ * The built page, read and compressed once: it is small. The folder by default may be missing, one
+ * that was asked for may not.
+ */
+async function readPage(folder: string | undefined): Promise<PageSource> {
+  const root = folder ?? BUILT_PAGE
+  const files = new Map<string, PageFile>()
+  try {
+    for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue
+      const file = path.join(entry.parentPath, entry.name)
+      const body = new Uint8Array(await readFile(file))
+      const gzip = new Uint8Array(gzipSync(body))
+      files.set(path.relative(root, file).replaceAll(path.sep, '/'), { body, gzip })
+    }
+  } catch (cause) {
+    if (folder !== undefined) {
+      throw new Error(`SETBLOCK_PLAYGROUND: cannot read a page from ${folder}`, { cause })
+    }
+  }
+  return { read: (file) => Promise.resolve(files.get(file)) }
 }
 
 /** `fetch` and `Agent` of the same undici: Node's own fetch does not take another one's agents. */

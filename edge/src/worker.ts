@@ -7,6 +7,8 @@ import { edgeLimits } from './limits.ts'
 import { createObjectMeter } from './metering/meter-object.ts'
 import { createModelSource } from './models/model-source.ts'
 import type { ModelSource } from './models/model-source.ts'
+import { PAGE_FOLDER } from './page/page-source.ts'
+import type { PageSource } from './page/page-source.ts'
 import { createD1Database } from './storage/database.ts'
 import type { D1Binding } from './storage/database.ts'
 import type { ObjectNamespace, ObjectState } from './storage/durable-object.ts'
@@ -36,10 +38,26 @@ interface ExecutionContext {
 
 const indexSchema = z.object({ models: z.array(z.string()) })
 
+/** Asks the assets binding for a path. The host is a placeholder: only the path counts. */
+function fetchAsset(assets: WorkerEnv['ASSETS'], path: string): Promise<Response> {
+  return assets.fetch(`https://assets.invalid/${path}`)
+}
+
+/** Cloudflare's network compresses what it serves, so the files are given as they are. */
+function createAssetPage(assets: WorkerEnv['ASSETS']): PageSource {
+  return {
+    async read(file) {
+      const response = await fetchAsset(assets, `${PAGE_FOLDER}/${file}`)
+      if (response.status === 404) return undefined
+      if (!response.ok) throw new Error(`asset ${file}: status ${response.status}`)
+      return { body: new Uint8Array(await response.arrayBuffer()) }
+    },
+  }
+}
+
 function createAssetModels(assets: WorkerEnv['ASSETS']): ModelSource {
   async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
-    // The host is a placeholder: the binding looks at the path alone.
-    const response = await assets.fetch(`https://assets.invalid/${path}`)
+    const response = await fetchAsset(assets, path)
     if (!response.ok) throw new Error(`asset ${path}: status ${response.status}`)
     return new Uint8Array(await response.arrayBuffer())
   }
@@ -55,6 +73,7 @@ function createAssetModels(assets: WorkerEnv['ASSETS']): ModelSource {
 function assembleWorkerDeps(env: WorkerEnv): EdgeDeps {
   return assembleDeps({
     models: createAssetModels(env.ASSETS),
+    page: createAssetPage(env.ASSETS),
     config: readEdgeConfig(env),
     database: createD1Database(env.DB),
     homes: createObjectHomes(env.STREAMS),

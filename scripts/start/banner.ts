@@ -19,6 +19,7 @@ export function banner({ edgeUrl, workerUrl, demoKey, model, logFolder }: Banner
   })
   return `Setblock is ready.
 
+  page     ${edgeUrl}/#key=${demoKey}
   API      ${edgeUrl}/v1
   key      ${demoKey}
   worker   ${workerUrl}

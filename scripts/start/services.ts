@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { PAGE_FOLDER } from '../../edge/src/page/page-source.ts'
 import type { StartOptions } from './options.ts'
 import { startService, type Service } from './service.ts'
 import { statePaths, writePrivate, type InstanceSecrets } from './state.ts'
@@ -44,6 +45,18 @@ export function startWorker(plan: Plan): Service {
   })
 }
 
+/** Builds the playground for the edge on Node, and exits; wrangler has it built by itself. */
+export function startAssetBuild({ options }: Plan): Service {
+  return startService({
+    name: 'building the playground',
+    lives: false,
+    script: [path.join(repository, 'scripts', 'build-assets.ts')],
+    env: assetVariables(options),
+    cwd: repository,
+    logFile: logFile(options, 'assets'),
+  })
+}
+
 export function startEdgeOnNode(plan: Plan): Service {
   const { options, secrets, edgePort } = plan
   return startService({
@@ -55,6 +68,7 @@ export function startEdgeOnNode(plan: Plan): Service {
       SETBLOCK_EDGE_PORT: String(edgePort),
       SETBLOCK_MODEL: options.modelFolder,
       SETBLOCK_DATABASE: statePaths(options.stateFolder).database,
+      SETBLOCK_PLAYGROUND: path.join(statePaths(options.stateFolder).assets, PAGE_FOLDER),
       SETBLOCK_JOB_SECRET: secrets.jobSecret,
       SETBLOCK_ADMIN_KEY: secrets.adminKey,
       GPU_WORKERS: workerUrl(plan),
@@ -87,8 +101,7 @@ export async function startEdgeOnWorkers(plan: Plan): Promise<Service> {
       `--env-file=${paths.edgeVariables}`,
       `--assets=${paths.assets}`,
     ],
-    // The asset build that wrangler runs by itself reads these two.
-    env: { ...QUIET_WRANGLER, SETBLOCK_MODEL: options.modelFolder, SETBLOCK_ASSETS: paths.assets },
+    env: { ...QUIET_WRANGLER, ...assetVariables(options) },
     cwd: repository,
     logFile: logFile(options, 'edge'),
   })
@@ -113,6 +126,11 @@ export function startMigration(plan: Plan): Service {
     cwd: repository,
     logFile: logFile(options, 'database'),
   })
+}
+
+/** What the asset build reads, whoever runs it. */
+function assetVariables({ modelFolder, stateFolder }: StartOptions): Record<string, string> {
+  return { SETBLOCK_MODEL: modelFolder, SETBLOCK_ASSETS: statePaths(stateFolder).assets }
 }
 
 function logFile(options: StartOptions, name: string): string {

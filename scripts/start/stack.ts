@@ -8,6 +8,7 @@ import { waitUntilReady } from './ready.ts'
 import type { Service } from './service.ts'
 import {
   edgeUrl,
+  startAssetBuild,
   startEdgeOnNode,
   startEdgeOnWorkers,
   startMigration,
@@ -116,15 +117,19 @@ async function startServices(plan: Plan, { keep, signal }: Start): Promise<void>
 async function startEdge(plan: Plan, { keep, signal }: Start): Promise<Service> {
   switch (plan.options.edge) {
     case 'node':
+      await finish(keep(startAssetBuild(plan)), signal)
       return startEdgeOnNode(plan)
-    case 'wrangler': {
-      const migration = keep(startMigration(plan))
-      await migration.exited
-      signal.throwIfAborted()
-      if (!migration.succeeded()) throw migration.exitError()
+    case 'wrangler':
+      await finish(keep(startMigration(plan)), signal)
       return startEdgeOnWorkers(plan)
-    }
   }
+}
+
+/** Waits for a program that does its work and exits. */
+async function finish(service: Service, signal: AbortSignal): Promise<void> {
+  await service.exited
+  signal.throwIfAborted()
+  if (!service.succeeded()) throw service.exitError()
 }
 
 async function readModelId(folder: string): Promise<string> {

@@ -12,7 +12,7 @@ const TEST_LINES_MAX = 400
 const LONGER: Readonly<Record<string, number>> = {}
 
 const files = ['shared', 'edge', 'gpu-worker', 'client', 'scripts', 'test'].flatMap((folder) =>
-  readSources(folder, ['.ts', '.cjs']),
+  readSources(folder, ['.ts', '.tsx', '.cjs', '.css']),
 )
 const linesOf = (text: string): number => text.trimEnd().split('\n').length
 

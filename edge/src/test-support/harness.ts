@@ -11,6 +11,7 @@ import type { EdgeDeps, LogRecord } from '../deps.ts'
 import { edgeLimits } from '../limits.ts'
 import type { EdgeLimits } from '../limits.ts'
 import { createMemoryMeter } from '../metering/memory-meter.ts'
+import type { PageFile } from '../page/page-source.ts'
 import { createSqliteDatabase, migrateSqlite } from '../storage/database.ts'
 import type { Database } from '../storage/database.ts'
 import { StreamHub } from '../streams/stream-hub.ts'
@@ -89,6 +90,7 @@ export async function startHarness(
     limits?: EdgeLimits
     change?: (deps: EdgeDeps) => EdgeDeps
     clock?: () => number
+    page?: Readonly<Record<string, PageFile>>
   },
 ): Promise<Harness> {
   const worker = await startFakeWorker(options)
@@ -99,6 +101,7 @@ export async function startHarness(
   let ids = 0
   const assembled = assembleDeps({
     models: createTinySource(),
+    page: { read: (file) => Promise.resolve(options.page?.[file]) },
     config: {
       workers: { urls: options.urls?.(worker.url) ?? [worker.url], secret: JOB_SECRET },
       adminKey: ADMIN_KEY,
