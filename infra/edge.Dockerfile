@@ -12,6 +12,7 @@ COPY client/package.json client/
 
 # The playground, and manifests and tokenizers: the edge needs no weights.
 FROM sources AS assets
+COPY tsconfig.base.json ./
 # The tool that builds the page is a development dependency with optional parts.
 RUN npm ci --include-workspace-root --workspace=shared
 COPY shared ./shared

@@ -10,6 +10,8 @@ const cache = path.join(repository, 'node_modules', '.cache', 'setblock-playgrou
 const SOURCES = [
   'edge/playground/index.html',
   'edge/playground/vite.config.ts',
+  'edge/playground/tsconfig.json',
+  'tsconfig.base.json',
   'edge/playground/src',
   'shared/src',
   'package-lock.json',

@@ -11,6 +11,10 @@ const text = banner({
   logFolder: '/logs',
 })
 
+test('the link to the page brings the key along, where no server sees it', () => {
+  assert.ok(text.includes(' http://127.0.0.1:8787/#key=sb-demo-key\n'))
+})
+
 test('the command to paste is one shell command with a valid body', () => {
   const command = text.slice(text.indexOf('curl'), text.indexOf('\n\nCtrl-C'))
   // The shell itself splits it, with curl replaced by something that shows its arguments.

@@ -101,6 +101,10 @@ describe('the playground is accessible', { skip: noChromium, timeout: 240_000 },
       await tabTo(page, 'input[name=mode]', 'Shift+Tab')
       await keyboard.press('ArrowLeft')
       assert.equal(await page.getByRole('radio', { name: 'verified' }).isChecked(), true)
+      await tabTo(page, '.chip', 'Tab')
+      await keyboard.press('Enter')
+      await page.locator('.turn').nth(1).locator('.transport').waitFor()
+      assert.equal(await page.locator('.chip:focus').count(), 1)
       await tabTo(page, '[role=tab]', 'Shift+Tab')
       await keyboard.press('ArrowRight')
       assert.equal(

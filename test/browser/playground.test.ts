@@ -227,6 +227,8 @@ describe('the playground', { skip: noChromium, timeout: 240_000 }, () => {
         [1, 1, 5],
       )
       assert.equal(await page.locator(OVER).count(), 3)
+      await page.getByRole('button', { name: 'Clear conversation' }).click()
+      assert.equal(await page.locator('.turn').count(), 0)
     })
   })
 })

@@ -1,5 +1,3 @@
-const NAME = 'setblock-key'
-
 /** The key that a link carries behind `#key=`; fragments are never sent to a server. */
 export function keyInFragment(hash: string): string | undefined {
   const key = new URLSearchParams(hash.replace(/^#/, '')).get('key')?.trim()
@@ -9,11 +7,4 @@ export function keyInFragment(hash: string): string | undefined {
 /** What is shown of a key: enough to tell two apart, too little to use. */
 export function maskKey(key: string): string {
   return key.length > 12 ? `${key.slice(0, 3)}…${key.slice(-4)}` : '…'
-}
-
-/** For this tab only, and gone with it. */
-export const keyStore = {
-  load: (storage: Storage): string | undefined => storage.getItem(NAME) ?? undefined,
-  save: (storage: Storage, key: string): void => storage.setItem(NAME, key),
-  forget: (storage: Storage): void => storage.removeItem(NAME),
 }

@@ -43,6 +43,11 @@ export function ChatPane(props: PaneProps & { chat: Chat }) {
             onKey={() => onLeave(turn.run.failure)}
           />
         ))}
+        {turns.length === 0 || busy ? null : (
+          <button type="button" class="button quiet clear" onClick={chat.clear}>
+            Clear conversation
+          </button>
+        )}
         <p class="visually-hidden" role="status">
           {announce(turns.at(-1))}
         </p>

@@ -53,7 +53,7 @@ export function Composer(props: ComposerProps) {
           Stop
         </button>
       ) : (
-        <button type="submit" class="button primary" disabled={draft.trim() === ''}>
+        <button type="submit" class="button primary" aria-disabled={draft.trim() === ''}>
           <Icon name="send" />
           {action}
         </button>

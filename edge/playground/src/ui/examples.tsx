@@ -6,7 +6,10 @@ interface ExamplesProps {
   onExample(this: void, example: Example): void
 }
 
-/** Prompts to begin with, sorted by whether several tokens at a time are to be expected. */
+/**
+ * Prompts to begin with, sorted by whether several tokens at a time are to be expected.
+ * A button that is pressed keeps the focus: one that is disabled would lose it.
+ */
 export function Examples({ busy, onExample }: ExamplesProps) {
   const groups = [
     { name: 'Predictable: blocks pay', examples: EXAMPLES.filter(({ pays }) => pays) },
@@ -23,8 +26,10 @@ export function Examples({ busy, onExample }: ExamplesProps) {
               type="button"
               class="chip"
               title={example.prompt}
-              disabled={busy}
-              onClick={() => onExample(example)}
+              aria-disabled={busy}
+              onClick={() => {
+                if (!busy) onExample(example)
+              }}
             >
               {example.name}
             </button>

@@ -43,7 +43,7 @@ function TokenDetail({ run, token, index }: { run: Run; token: PlacedToken; inde
   return (
     <>
       <Swatch step={step} />
-      <code>{text === '' ? 'end of text' : JSON.stringify(text)}</code>
+      <code>{text === '' ? 'end of text' : showSpaces(text)}</code>
       <span>
         forward {step + 1} of {run.reveals.length}
         {others > 0 ? `, with ${plural(others, 'other')}` : ', alone'}
@@ -54,6 +54,11 @@ function TokenDetail({ run, token, index }: { run: Run; token: PlacedToken; inde
       {entropy === undefined ? null : <span>entropy {entropy.toFixed(3)} nats</span>}
     </>
   )
+}
+
+/** A token by itself, with what cannot be seen made visible. */
+function showSpaces(text: string): string {
+  return text.replaceAll(' ', '␣').replaceAll('\n', '↵').replaceAll('\t', '⇥')
 }
 
 function Swatch({ step }: { step: number }) {

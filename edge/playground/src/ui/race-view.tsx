@@ -133,7 +133,11 @@ function LaneView({ name, run, scale = run }: LaneProps) {
           strong
         />
         <Counter name="time" value={begun ? milliseconds(run.lastMs) : '–'} />
-        <Counter name="tokens / forward" value={figure(tokensPerForward, 2)} />
+        <Counter
+          name="per forward"
+          value={figure(tokensPerForward, 2)}
+          note={begun ? 'tokens' : undefined}
+        />
       </dl>
       <Answer run={run} scale={scale} label={`Answer of ${name}`} />
     </section>

@@ -1,10 +1,11 @@
 import { useCallback, useEffect, useState } from 'preact/hooks'
+import { keyStore } from '../api/key-store.ts'
 import { listModels } from '../api/models.ts'
 import type { ModelFacts } from '../api/models.ts'
 import { RequestFailed } from '../api/request-failed.ts'
 import { UNREACHABLE } from '../state/failure.ts'
 import type { Failure } from '../state/failure.ts'
-import { keyInFragment, keyStore } from '../state/key.ts'
+import { keyInFragment } from '../state/key.ts'
 
 /** Whether the page may use the API, and what it found there. */
 export type Access =
@@ -21,7 +22,7 @@ export interface AccessControl {
 
 export function useAccess(): AccessControl {
   const [access, setAccess] = useState<Access>(() => {
-    const key = takeFragmentKey() ?? keyStore.load(sessionStorage)
+    const key = takeFragmentKey() ?? keyStore.load()
     return key === undefined ? { status: 'locked' } : { status: 'checking', key }
   })
   const key = access.status === 'checking' ? access.key : undefined
@@ -39,7 +40,7 @@ export function useAccess(): AccessControl {
     setAccess({ status: 'checking', key: entered })
   }, [])
   const leave = useCallback((failure?: Failure) => {
-    keyStore.forget(sessionStorage)
+    keyStore.forget()
     setAccess({ status: 'locked', ...(failure === undefined ? {} : { failure }) })
   }, [])
   useEffect(() => {
@@ -56,11 +57,11 @@ export function useAccess(): AccessControl {
 async function tryKey(key: string): Promise<Access> {
   try {
     const models = await listModels(key)
-    keyStore.save(sessionStorage, key)
+    keyStore.save(key)
     return { status: 'open', key, models }
   } catch (error) {
     const failure = error instanceof RequestFailed ? error.failure : UNREACHABLE
-    if (failure.remedy === 'key') keyStore.forget(sessionStorage)
+    if (failure.remedy === 'key') keyStore.forget()
     return { status: 'locked', failure }
   }
 }
