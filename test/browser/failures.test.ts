@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { ApiError } from '@setblock/shared'
 import { startNodeEdge } from '../../edge/src/node.ts'
 import { closedUrl, JOB_SECRET, startFakeWorker } from '../../edge/src/test-support/fake-worker.ts'
 import type { FakeWorkerOptions } from '../../edge/src/test-support/fake-worker.ts'
-import { API_KEY, KEY_FILE } from '../../edge/src/test-support/harness.ts'
+import { ADMIN_KEY, API_KEY, seedTestKey } from '../../edge/src/test-support/harness.ts'
 import { revealsOf, startOf, write } from '../../edge/src/test-support/scripts.ts'
 import { TINY_FOLDER } from '../../edge/src/test-support/tiny-model.ts'
 import { buildPage } from '../../scripts/build-page.ts'
@@ -21,7 +21,7 @@ describe('what goes wrong is said in words', { skip: noChromium, timeout: 120_00
   let folder: string
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'setblock-browser-'))
-    await writeFile(path.join(folder, 'keys.json'), JSON.stringify(KEY_FILE))
+    await seedTestKey(path.join(folder, 'edge.sqlite'))
     await buildPage(path.join(folder, 'page'))
   })
   after(() => rm(folder, { recursive: true }))
@@ -32,7 +32,8 @@ describe('what goes wrong is said in words', { skip: noChromium, timeout: 120_00
       env: {
         GPU_WORKERS: workerUrl,
         SETBLOCK_JOB_SECRET: JOB_SECRET,
-        SETBLOCK_KEYS_FILE: path.join(folder, 'keys.json'),
+        SETBLOCK_ADMIN_KEY: ADMIN_KEY,
+        SETBLOCK_DATABASE: path.join(folder, 'edge.sqlite'),
         SETBLOCK_PLAYGROUND: path.join(folder, 'page'),
         SETBLOCK_MODEL: TINY_FOLDER,
         SETBLOCK_EDGE_PORT: '0',
