@@ -80,10 +80,13 @@ function bestLength(
   rowPrice: number,
   masksMax: number,
 ): { masks: number; value: number } {
-  let best = { masks: 0, value: 0 }
+  let [best, bestValue] = [0, 0]
+  // Values never fall with length, so that where rows are dear one look tells that no group pays.
+  const most = weight * (values[values.length - 1] as number)
+  if (most <= 2 * rowPrice) return { masks: best, value: bestValue }
   for (let masks = 2; masks <= Math.min(values.length - 1, masksMax); masks += 1) {
     const value = weight * (values[masks] as number) - rowPrice * masks
-    if (value > best.value) best = { masks, value }
+    if (value > bestValue) [best, bestValue] = [masks, value]
   }
-  return best
+  return { masks: best, value: bestValue }
 }
