@@ -1,4 +1,5 @@
 import type { FinishReason, Sampling, TokenLogprobs } from '@setblock/shared'
+import type { GrammarPlace } from './grammar-place.ts'
 import type { Report } from './report.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 
@@ -69,13 +70,16 @@ export interface DecoderInput {
   readonly sampling: Sampling
   readonly maskTokenId: number
   readonly report: Report
+  /** Where the text begins in the grammar it must follow. */
+  readonly grammar?: GrammarPlace | undefined
 }
 
-/** Whether rows must bring their top logits along: to draw from them, or to report them. */
+/** Whether rows must bring their top logits along: to draw or choose from them, or to report them. */
 export function topFor(
-  { sampling, report }: DecoderInput,
+  { sampling, report, grammar }: DecoderInput,
   rows: 'tail' | 'all',
 ): ForwardRows['top'] {
   const reported = report.logprobs !== undefined && report.logprobs > 0
-  return sampling.temperature === 0 && !reported ? 'none' : rows
+  const greedy = sampling.temperature === 0 && grammar === undefined
+  return greedy && !reported ? 'none' : rows
 }

@@ -1,5 +1,7 @@
 import type { Job } from '@setblock/shared'
 import type { Decoder, DecoderInput, Outcome, RowDemand, RowGrant } from './decoder.ts'
+import type { GrammarPlace } from './grammar-place.ts'
+import { GuidedSetBlockDecoder } from './guided-set-block.ts'
 import { NextTokenDecoder } from './next-token.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 import { SetBlockDecoder } from './set-block.ts'
@@ -15,16 +17,21 @@ export interface JobDemand extends RowDemand {
 export class JobDecoder {
   readonly #job: Job
   readonly #maskTokenId: number
+  readonly #grammar: GrammarPlace | undefined
   /** Prompt tokens that are cached. */
   #prefilled: number
   /** Prompt tokens in the forward that was planned last; 0 from the first decode forward on. */
   #chunk = 0
   #decoder: Decoder | undefined
 
-  /** The first `cachedTokens` of the prompt have their keys and values already; fewer than all have. */
-  constructor(job: Job, maskTokenId: number, cachedTokens = 0) {
+  /**
+   * The first `cachedTokens` of the prompt have their keys and values already; fewer than all have. `grammar` is the
+   * start of the one that the text must follow.
+   */
+  constructor(job: Job, maskTokenId: number, cachedTokens = 0, grammar?: GrammarPlace) {
     this.#job = job
     this.#maskTokenId = maskTokenId
+    this.#grammar = grammar
     this.#prefilled = cachedTokens
   }
 
@@ -47,7 +54,11 @@ export class JobDecoder {
       return { tail, groups: [], readTail: 0, entropies: false, top: 'none' }
     }
     // The grant was for prompt rows: what the first block adds to them is a block's length or two.
-    this.#decoder = createDecoder(this.#job, tail, this.#maskTokenId)
+    this.#decoder = createDecoder(this.#job, {
+      pending: tail,
+      maskTokenId: this.#maskTokenId,
+      grammar: this.#grammar,
+    })
     return this.#decoder.plan({ ...grant, rowsMax: Number.POSITIVE_INFINITY })
   }
 
@@ -58,22 +69,26 @@ export class JobDecoder {
   }
 }
 
-function createDecoder(job: Job, pending: readonly number[], maskTokenId: number): Decoder {
+function createDecoder(
+  job: Job,
+  known: Pick<DecoderInput, 'pending' | 'maskTokenId' | 'grammar'>,
+): Decoder {
   const { mode, rule, gamma, blockLength } = job.decoding
   const input: DecoderInput = {
-    pending,
+    ...known,
     start: job.tokenIds.length,
     end: job.tokenIds.length + job.maxTokens,
     stopTokenIds: new Set(job.stopTokenIds),
     sampling: job.sampling,
-    maskTokenId,
     report: { entropies: job.entropies ?? false, logprobs: job.logprobs },
   }
   switch (mode) {
     case 'ntp':
       return new NextTokenDecoder(input)
     case 'sbd':
-      return new SetBlockDecoder(input, { rule, gamma, blockLength })
+      return input.grammar === undefined
+        ? new SetBlockDecoder(input, { rule, gamma, blockLength })
+        : new GuidedSetBlockDecoder(input, { rule, gamma, blockLength })
     case 'verified':
       return new VerifiedDecoder(input, { blockLength })
   }

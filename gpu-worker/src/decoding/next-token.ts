@@ -1,18 +1,19 @@
 import { topFor, type Decoder, type DecoderInput, type Outcome, type RowDemand } from './decoder.ts'
 import { reportOn, wantsRaw } from './report.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
-import { pick } from './sampler.ts'
+import { TextCursor } from './text-cursor.ts'
 
 /** Mode `ntp`: one token a forward, from the causal logits. The baseline of the other modes. */
 export class NextTokenDecoder implements Decoder {
   readonly #input: DecoderInput
   #pending: readonly number[]
-  #position: number
+  readonly #cursor: TextCursor
+  #step = 0
 
   constructor(input: DecoderInput) {
     this.#input = input
     this.#pending = input.pending
-    this.#position = input.start
+    this.#cursor = new TextCursor(input)
   }
 
   demand(): RowDemand {
@@ -30,17 +31,27 @@ export class NextTokenDecoder implements Decoder {
   }
 
   settle(results: RowResults): Outcome {
-    const { sampling, stopTokenIds, start, end, report } = this.#input
-    const position = this.#position
-    const { tokenId } = pick(results, 0, position, sampling)
+    const { position } = this.#cursor
+    const { tokenId } = this.#cursor.choose(results, 0, false)
+    const stopped = this.#cursor.take(tokenId)
+    const forced = stopped === undefined ? this.#cursor.takeForced() : { tokenIds: [] }
+    const tokenIds = [tokenId, ...forced.tokenIds]
     const commit = this.#pending.length
-    this.#pending = [tokenId]
-    this.#position += 1
-    const step = position - start
-    const reported = reportOn(report, results, [{ row: 0, tokenId }])
-    const reveal = { block: step, step, positions: [position], tokenIds: [tokenId], ...reported }
+    this.#pending = tokenIds
+    const reveal = {
+      block: this.#step,
+      step: this.#step,
+      positions: tokenIds.map((_, index) => position + index),
+      tokenIds,
+      ...reportOn(
+        this.#input.report,
+        results,
+        tokenIds.map((id, index) => ({ row: index === 0 ? 0 : undefined, tokenId: id })),
+      ),
+    }
+    this.#step += 1
+    const finish = stopped ?? forced.finish
     const outcome = { commit, reveal, usedRows: commit }
-    if (stopTokenIds.has(tokenId)) return { ...outcome, finish: 'stop' }
-    return position + 1 === end ? { ...outcome, finish: 'length' } : outcome
+    return finish === undefined ? outcome : { ...outcome, finish }
   }
 }

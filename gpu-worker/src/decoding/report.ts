@@ -8,9 +8,9 @@ export interface Report {
   readonly logprobs?: number | undefined
 }
 
-/** A revealed token and the row of the results that it came from. */
+/** A revealed token and the row of the results that it came from; undefined where a grammar left no choice. */
 export interface RevealedRow {
-  readonly row: number
+  readonly row: number | undefined
   readonly tokenId: number
 }
 
@@ -40,7 +40,8 @@ export function reportOn(
 }
 
 /** Rounding in the graph may push a certain token's figures past the end of their range. */
-function entropyOf(results: RowResults, row: number): number {
+function entropyOf(results: RowResults, row: number | undefined): number {
+  if (row === undefined) return 0
   return Math.max(0, results.entropies?.[row] ?? 0)
 }
 
@@ -49,10 +50,13 @@ function tokenLogprobs(
   { row, tokenId }: RevealedRow,
   count: number,
 ): TokenLogprobs {
+  if (row === undefined) return { logprob: 0, top: [] }
   const top = topLogprobs(results, row)
   const best = Math.min(0, results.logprobs?.[row] ?? 0)
   const chosen = top.find((candidate) => candidate.tokenId === tokenId)
-  return { logprob: chosen?.logprob ?? best, top: top.slice(0, count) }
+  // A grammar may have led to a token that is less likely than every candidate.
+  const unknown = top.at(-1)?.logprob ?? best
+  return { logprob: chosen?.logprob ?? unknown, top: top.slice(0, count) }
 }
 
 /** Every candidate of a row, most likely first; none where no top logits were asked for. */

@@ -1,4 +1,4 @@
-import type { Sampling } from '@setblock/shared'
+import { limits, type Sampling } from '@setblock/shared'
 import { uniform } from './rng.ts'
 import { TOP_CANDIDATES, type RowResults } from './rows.ts'
 
@@ -70,19 +70,60 @@ export function pick(results: RowResults, row: number, position: number, samplin
       surprise: -(results.logprobs?.[row] ?? 0),
     }
   }
-  if (results.topIds === undefined || results.topLogits === undefined) {
-    throw new Error('sampling needs the top logits of the row')
+  const { ids, logits } = candidatesOf(results, row)
+  const distribution = transform(ids, logits, sampling)
+  return pickOf(distribution, drawIndex(distribution, uniform(sampling.seed, position)))
+}
+
+function pickOf({ ids, entropy, probabilities }: Distribution, index: number): Pick {
+  const surprise = -Math.log(probabilities[index] as number)
+  return { tokenId: ids[index] as number, entropy, surprise }
+}
+
+/** Token ids and raw logits of the candidates of a row, by descending logit. */
+function candidatesOf({ topIds, topLogits }: RowResults, row: number) {
+  if (topIds === undefined || topLogits === undefined) {
+    throw new Error('choosing needs the top logits of the row')
   }
   const [start, end] = [row * TOP_CANDIDATES, (row + 1) * TOP_CANDIDATES]
-  const distribution = transform(
-    results.topIds.subarray(start, end),
-    results.topLogits.subarray(start, end),
-    sampling,
-  )
-  const index = drawIndex(distribution, uniform(sampling.seed, position))
-  return {
-    tokenId: distribution.ids[index] as number,
-    entropy: distribution.entropy,
-    surprise: -Math.log(distribution.probabilities[index] as number),
+  return { ids: topIds.subarray(start, end), logits: topLogits.subarray(start, end) }
+}
+
+/** Leaves a distribution as the model gave it. */
+const UNCHANGED: Sampling = { temperature: 1, topP: 1, topK: 0, seed: 0 }
+
+/** The tokens that may be picked, and what to take if none of the candidates is one. */
+export interface AllowedPick {
+  readonly sampling: Sampling
+  readonly allows: (tokenId: number) => boolean
+  readonly otherwise: () => number
+  /** Whether entropy and surprise are wanted; they take a look at every candidate. */
+  readonly figures: boolean
+}
+
+/**
+ * As pick(), among the candidates of the row that are allowed; figures are of the distribution over these alone. Where
+ * none is, the token is not the model's choice, and its figures are beyond every bound.
+ */
+export function pickAllowed(
+  results: RowResults,
+  row: number,
+  position: number,
+  { sampling, allows, otherwise, figures }: AllowedPick,
+): Pick {
+  const { ids, logits } = candidatesOf(results, row)
+  if (sampling.temperature === 0 && !figures) {
+    const tokenId = ids.find((id) => allows(id)) ?? otherwise()
+    return { tokenId, entropy: 0, surprise: 0 }
   }
+  const kept = [...ids.keys()].filter((rank) => allows(ids[rank] as number))
+  if (kept.length === 0) {
+    return { tokenId: otherwise(), entropy: limits.gammaMax, surprise: limits.gammaMax }
+  }
+  const keptIds = Int32Array.from(kept, (rank) => ids[rank] as number)
+  const keptLogits = Float32Array.from(kept, (rank) => logits[rank] as number)
+  const greedy = sampling.temperature === 0
+  const distribution = transform(keptIds, keptLogits, greedy ? UNCHANGED : sampling)
+  const index = greedy ? 0 : drawIndex(distribution, uniform(sampling.seed, position))
+  return pickOf(distribution, index)
 }

@@ -1,10 +1,11 @@
+import type { FinishReason } from '@setblock/shared'
 import { Acceptance } from './acceptance.ts'
 import { topFor } from './decoder.ts'
 import type { Decoder, DecoderInput, Outcome, RowDemand, RowGrant } from './decoder.ts'
 import { NO_DRAFT, planDraft, type DraftPlan } from './draft-plan.ts'
 import { reportOn, wantsRaw } from './report.ts'
 import type { ForwardRows, MaskGroup, RowResults } from './rows.ts'
-import { pick } from './sampler.ts'
+import { TextCursor } from './text-cursor.ts'
 
 export interface VerifiedOptions {
   /** Most masks in a group; drafts are at most one token shorter. */
@@ -19,6 +20,15 @@ interface DraftToken {
   readonly tokenId: number
   /** Estimate that it holds, if those before it do. */
   readonly chance: number
+  /** Whether a mask named it; the grammar did otherwise. */
+  readonly guessed: boolean
+}
+
+interface Emitted {
+  readonly emitted: readonly number[]
+  /** Leading tokens of the draft among them. */
+  readonly accepted: number
+  readonly finish?: FinishReason
 }
 
 /**
@@ -31,6 +41,9 @@ interface DraftToken {
  *
  * Rows cost time. How many of the draft are checked, and how many masks A and B have, is planned anew for each forward
  * from the price of a row and the chances of the tokens; on text that cannot be guessed none pays, and it is `ntp`.
+ *
+ * Under a grammar a draft goes as far as its tokens are allowed. Tokens without a choice are emitted with the one that
+ * leads to them, and drafted as they must come.
  */
 export class VerifiedDecoder implements Decoder {
   readonly #input: DecoderInput
@@ -42,7 +55,7 @@ export class VerifiedDecoder implements Decoder {
   /** What was asked for last: most often it is granted, and need not be planned again. */
   #wish: { rowPrice: number; wanted: number; plan: DraftPlan } | undefined
   #forwardsWithoutGroups = 0
-  #position: number
+  readonly #cursor: TextCursor
   #step = 0
 
   constructor(input: DecoderInput, { blockLength }: VerifiedOptions) {
@@ -50,7 +63,7 @@ export class VerifiedDecoder implements Decoder {
     this.#masks = Array.from({ length: blockLength }, () => input.maskTokenId)
     this.#acceptance = new Acceptance(blockLength)
     this.#pending = input.pending
-    this.#position = input.start
+    this.#cursor = new TextCursor(input)
   }
 
   demand(rowPrice: number): RowDemand {
@@ -78,7 +91,7 @@ export class VerifiedDecoder implements Decoder {
     const { stopTokenIds, end } = this.#input
     const last = this.#draft.at(-1)
     const endsText = last !== undefined && stopTokenIds.has(last.tokenId)
-    const left = end - this.#position
+    const left = end - this.#cursor.position
     // A draft that ends in a stop token says where the text ends: masks behind that would be of no use.
     const room = endsText ? Math.min(left, this.#draft.length + 1) : left
     const plan = planDraft({
@@ -95,9 +108,9 @@ export class VerifiedDecoder implements Decoder {
 
   settle(results: RowResults): Outcome {
     const { draft, a, b } = this.#plan
-    const { emitted, finish } = this.#verify(results)
-    const accepted = emitted.length - 1
-    const start = this.#position
+    const start = this.#cursor.position
+    const { emitted, accepted, finish } = this.#verify(results)
+    const checked = this.#draft.slice(0, draft)
     const outcome = {
       commit: this.#pending.length + accepted,
       reveal: {
@@ -108,42 +121,41 @@ export class VerifiedDecoder implements Decoder {
         ...reportOn(
           this.#input.report,
           results,
-          emitted.map((tokenId, row) => ({ row, tokenId })),
+          emitted.map((tokenId, row) => ({ row: row > accepted ? undefined : row, tokenId })),
         ),
       },
       // Of an earlier forward's masks those have served whose tokens were checked in this one.
-      usedRows: this.#pending.length + accepted + draft,
+      usedRows: this.#pending.length + accepted + checked.filter(({ guessed }) => guessed).length,
       draft: { length: draft, accepted },
     }
     if (finish !== undefined) return { ...outcome, finish }
     this.#learn(results, accepted)
-    this.#draft = this.#nextDraft(results, accepted)
+    this.#draft = this.#nextDraft(results, emitted.length, accepted)
     this.#forwardsWithoutGroups = a + b > 0 ? 0 : this.#forwardsWithoutGroups + 1
     this.#step += 1
-    this.#position += emitted.length
-    this.#pending = emitted.slice(-1)
+    this.#pending = emitted.slice(accepted)
     return outcome
   }
 
-  /** The causal model's own tokens, while they match the draft, and the one after. */
-  #verify(results: RowResults): { emitted: number[]; finish?: 'stop' | 'length' } {
-    const { sampling, stopTokenIds, end } = this.#input
+  /** The causal model's own tokens, while they match the draft, the one after, and what follows without a choice. */
+  #verify(results: RowResults): Emitted {
     const emitted: number[] = []
     for (let row = 0; row <= this.#plan.draft; row += 1) {
-      const position = this.#position + row
-      const { tokenId } = pick(results, row, position, sampling)
+      const { tokenId } = this.#cursor.choose(results, row, false)
       emitted.push(tokenId)
-      if (stopTokenIds.has(tokenId)) return { emitted, finish: 'stop' }
-      if (position + 1 === end) return { emitted, finish: 'length' }
+      const finish = this.#cursor.take(tokenId)
+      if (finish !== undefined) return { emitted, accepted: row, finish }
       if (row === this.#plan.draft || tokenId !== this.#draft[row]?.tokenId) break
     }
-    return { emitted }
+    const { tokenIds, finish } = this.#cursor.takeForced()
+    const all = { emitted: [...emitted, ...tokenIds], accepted: emitted.length - 1 }
+    return finish === undefined ? all : { ...all, finish }
   }
 
   #learn({ logprobs }: RowResults, accepted: number): void {
     const { draft, a, b } = this.#plan
-    for (const [index, { chance }] of this.#draft.slice(0, draft).entries()) {
-      if (index <= accepted) this.#acceptance.tokenChecked(chance, index < accepted)
+    for (const [index, { chance, guessed }] of this.#draft.slice(0, draft).entries()) {
+      if (guessed && index <= accepted) this.#acceptance.tokenChecked(chance, index < accepted)
     }
     const groupA = 1 + draft
     if (a > 0) this.#acceptance.groupSeen(logprobs!.subarray(groupA, groupA + a))
@@ -151,20 +163,23 @@ export class VerifiedDecoder implements Decoder {
   }
 
   /** Masked predictions for the positions after the tokens just emitted: from B if the draft held, else from A. */
-  #nextDraft({ ids, logprobs }: RowResults, accepted: number): DraftToken[] {
+  #nextDraft({ ids, logprobs }: RowResults, emitted: number, accepted: number): DraftToken[] {
     const { draft, a, b } = this.#plan
     const whole = accepted === draft
-    // Of B the first position is the token emitted last, of A the accepted ones come before it.
-    const first = whole ? 1 + draft + a + 1 : 1 + draft + accepted + 1
+    // B begins behind the draft, A behind the tokens before it: what was emitted from there on is known.
+    const first = whole ? 1 + draft + a + (emitted - accepted) : 1 + draft + emitted
     const behind = whole ? 1 + draft + a + b : 1 + draft + a
-    const room = this.#input.end - this.#position - accepted - 2
+    const cursor = this.#cursor.copy()
     const tokens: DraftToken[] = []
-    for (let row = first; row < behind && tokens.length < room; row += 1) {
-      const tokenId = ids[row] as number
+    for (let row = first; row < behind && cursor.position + 1 < this.#input.end; row += 1) {
+      const { forced } = cursor
+      const tokenId = forced ?? ids[row]!
+      if (!cursor.allows(tokenId)) break
       const afterFailure = !whole && row === first
-      const chance = this.#acceptance.ofToken(logprobs![row] as number, afterFailure)
-      tokens.push({ tokenId, chance })
-      if (this.#input.stopTokenIds.has(tokenId)) break
+      const chance =
+        forced === undefined ? this.#acceptance.ofToken(logprobs![row] as number, afterFailure) : 1
+      tokens.push({ tokenId, chance, guessed: forced === undefined })
+      if (cursor.take(tokenId) !== undefined) break
     }
     return tokens
   }

@@ -4,11 +4,13 @@
  * a forward aborts the whole process. It leaves by itself after a `stop` command.
  */
 import { availableParallelism } from 'node:os'
+import path from 'node:path'
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import type { JobEvent } from '@setblock/shared'
 import { chooseThreads } from '../engine/choose-threads.ts'
 import { loadModel } from '../engine/manifest.ts'
 import { createOnnxEngine } from '../engine/onnx-engine.ts'
+import { Grammars } from '../grammar/grammars.ts'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
 import { measureRowCost } from '../scheduler/row-cost.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
@@ -36,7 +38,16 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
   const cost = await measureRowCost(engine, now)
   const { sequencesMax } = engine.limits
   const runningMax = Math.min(options.runningMax, sequencesMax)
-  const scheduler = new Scheduler({ engine, maskTokenId, runningMax, cost, now, onFault })
+  const grammars = new Grammars(path.join(modelFolder, manifest.tokenizer.file))
+  const scheduler = new Scheduler({
+    engine,
+    maskTokenId,
+    runningMax,
+    cost,
+    now,
+    onFault,
+    openGrammar: (jsonSchema) => grammars.open(jsonSchema),
+  })
   port.on('message', (command: EngineCommand) => {
     switch (command.type) {
       case 'submit': {

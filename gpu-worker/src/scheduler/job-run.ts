@@ -1,5 +1,6 @@
 import type { Job, JobEvent } from '@setblock/shared'
 import type { Outcome, RowGrant } from '../decoding/decoder.ts'
+import type { GrammarPlace } from '../decoding/grammar-place.ts'
 import { JobDecoder, type JobDemand } from '../decoding/job-decoder.ts'
 import type { ForwardRows, RowResults } from '../decoding/rows.ts'
 import { rowCount } from '../engine/attention-mask.ts'
@@ -32,6 +33,7 @@ export interface JobStart {
   readonly maskTokenId: number
   /** Prompt tokens whose keys and values the sequence holds. */
   readonly cachedTokens: number
+  readonly grammar: GrammarPlace | undefined
   readonly nowMs: number
 }
 
@@ -52,14 +54,15 @@ export class JobRun {
   #decodeForwards = 0
   #pace = FIRST_PACE
 
-  constructor(waiting: WaitingJob, { sequence, maskTokenId, cachedTokens, nowMs }: JobStart) {
+  constructor(waiting: WaitingJob, start: JobStart) {
     const { job, submittedMs } = waiting
+    const { sequence, maskTokenId, cachedTokens, nowMs } = start
     this.carry = waiting.carry
     this.sequence = sequence
     this.job = job
     this.emit = waiting.emit
     this.submittedMs = submittedMs
-    this.#decoder = new JobDecoder(job, maskTokenId, cachedTokens)
+    this.#decoder = new JobDecoder(job, maskTokenId, cachedTokens, start.grammar)
     const queueMs = Math.max(0, nowMs - submittedMs)
     this.#account = new JobAccount(job, { queueMs, startedMs: nowMs, cachedTokens })
     if (job.latencyBudgetMs !== undefined) {

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { ApiError, assert, limits, type Job, type JobEvent } from '@setblock/shared'
 import type { RowResults } from '../decoding/rows.ts'
 import { rowCount } from '../engine/attention-mask.ts'
+import type { GrammarPlace } from '../decoding/grammar-place.ts'
 import type { Engine, SequenceId, SequenceRows } from '../engine/engine.ts'
 import { JobQueue } from './job-queue.ts'
 import { JobRun, type Emit, type WaitingJob } from './job-run.ts'
@@ -18,6 +19,11 @@ export interface SchedulerOptions {
   readonly maskTokenId: number
   /** Jobs that share a forward. */
   readonly runningMax: number
+  /**
+   * The start of the grammar of a JSON Schema; without it jobs that need one are refused.
+   * @throws ApiError if the schema cannot be enforced.
+   */
+  readonly openGrammar?: (jsonSchema: string) => GrammarPlace
   /** What rows cost on this machine. */
   readonly cost: RowCost
   /** Milliseconds, monotonic within a process lifetime. */
@@ -129,6 +135,12 @@ export class Scheduler {
     return tooLong ? new ApiError('overloaded', text) : undefined
   }
 
+  #openGrammar(jsonSchema: string): GrammarPlace {
+    const { openGrammar } = this.#options
+    if (openGrammar !== undefined) return openGrammar(jsonSchema)
+    throw new ApiError('unsupported_parameter', 'grammar: not supported', { param: 'grammar' })
+  }
+
   #admit(): void {
     const { engine, maskTokenId, runningMax, now } = this.#options
     while (this.#running.length < runningMax) {
@@ -138,7 +150,9 @@ export class Scheduler {
       try {
         sequence = engine.open()
         const cachedTokens = restoreBlocks(engine, sequence, waiting.carry)
-        const start = { sequence, maskTokenId, cachedTokens, nowMs: now() }
+        const { grammar: given } = waiting.job
+        const grammar = given && this.#openGrammar(given.jsonSchema)
+        const start = { sequence, maskTokenId, cachedTokens, grammar, nowMs: now() }
         this.#running.push(new JobRun(waiting, start))
       } catch (error) {
         if (sequence !== undefined) engine.close(sequence)

@@ -1,7 +1,5 @@
 import { ApiError, type Job, type Manifest } from '@setblock/shared'
-
-/** Fields of the contract that this worker does not serve yet. */
-const UNSUPPORTED = ['grammar'] as const
+import { readJsonSchema } from '../grammar/json-schema.ts'
 
 /**
  * What the job schema cannot know: whether this model can serve the job.
@@ -12,11 +10,8 @@ export function assertServable(job: Job, manifest: Manifest): void {
   if (job.model !== manifest.id) {
     throw new ApiError('model_not_found', `model ${job.model} is not loaded`, { param: 'model' })
   }
-  for (const field of UNSUPPORTED) {
-    if (job[field] !== undefined) {
-      throw new ApiError('unsupported_parameter', `${field}: not supported`, { param: field })
-    }
-  }
+  // Read again where the text is made: to refuse it here, before any event, is worth the millisecond.
+  if (job.grammar !== undefined) readJsonSchema(job.grammar.jsonSchema)
   if (job.latencyBudgetMs !== undefined && job.decoding.mode !== 'sbd') {
     const text = `latencyBudgetMs: mode ${job.decoding.mode} has no entropy bound to raise`
     throw new ApiError('invalid_request', text, { param: 'latencyBudgetMs' })

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { createSetblock, SetblockError, type ResponseFormat } from '@setblock/client'
+import { BadRequestError } from 'openai'
+import { MODEL, stackUnderTest } from './stack-under-test.ts'
+
+const schema = {
+  type: 'object',
+  properties: {
+    city: { type: 'string', minLength: 1 },
+    day: { enum: ['Monday', 'Tuesday'] },
+    hats: { type: 'integer', minimum: 1, maximum: 9 },
+  },
+  required: ['city', 'day', 'hats'],
+  additionalProperties: false,
+}
+const format = {
+  type: 'json_schema' as const,
+  json_schema: { name: 'order', strict: true, schema },
+}
+// Not what the model was trained to answer with: by itself it would write other members.
+const messages = [
+  { role: 'user' as const, content: '[order] Please send 3 hats to Ada, Paris. Delivery: Monday.' },
+]
+
+describe('answers held to a JSON Schema', { timeout: 120_000 }, () => {
+  const under = stackUnderTest('node')
+
+  test('the stock client gets the members of its schema, streamed or whole, in every mode', async () => {
+    for (const mode of ['ntp', 'verified', 'sbd'] as const) {
+      const request = { model: MODEL, messages, response_format: format, mode }
+      const whole = await under.openai().chat.completions.create(request)
+      const text = whole.choices[0]?.message.content ?? ''
+      assert.equal(whole.choices[0]?.finish_reason, 'stop')
+      const answer = JSON.parse(text) as { city: string; day: string; hats: number }
+      assert.deepEqual(Object.keys(answer), ['city', 'day', 'hats'])
+      assert.ok(answer.hats >= 1 && answer.hats <= 9 && ['Monday', 'Tuesday'].includes(answer.day))
+      const chunks = await Array.fromAsync(
+        await under.openai().chat.completions.create({ ...request, stream: true }),
+      )
+      assert.equal(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join(''), text)
+    }
+  })
+
+  test('any object, sampled, in the native form, with its reveals', async () => {
+    const client = createSetblock({ baseUrl: under.stack.edgeUrl, apiKey: under.stack.demoKey })
+    const response_format: ResponseFormat = { type: 'json_object' }
+    for (let seed = 0; seed < 4; seed += 1) {
+      const sampling = { temperature: 1, seed, logprobs: 1 }
+      const stream = client.generate({ model: MODEL, messages, response_format, ...sampling })
+      const { text, finish_reason: finish } = await stream.answer
+      if (finish === 'stop') assert.equal(typeof JSON.parse(text), 'object')
+      else assert.ok(text.startsWith('{'))
+    }
+  })
+
+  test('a schema that cannot be enforced is a 400 that names the field', async () => {
+    const city = { type: 'string', pattern: '^P' }
+    const refused = { ...schema, properties: { ...schema.properties, city } }
+    const response_format = {
+      type: 'json_schema' as const,
+      json_schema: { name: 'x', schema: refused },
+    }
+    const client = createSetblock({ baseUrl: under.stack.edgeUrl, apiKey: under.stack.demoKey })
+    await assert.rejects(
+      client.generate({ model: MODEL, messages, response_format }).answer,
+      (error) => {
+        assert.ok(error instanceof SetblockError)
+        assert.deepEqual([error.status, error.param], [400, 'response_format'])
+        return true
+      },
+    )
+    await assert.rejects(
+      under.openai().chat.completions.create({ model: MODEL, messages, response_format }),
+      BadRequestError,
+    )
+  })
+})
