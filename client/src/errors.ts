@@ -3,8 +3,6 @@ import type { ErrorEnvelope } from './wire.ts'
 /** Codes of the API after which the same request may succeed later, where no answer's header says so. */
 export const RETRYABLE_CODES: ReadonlySet<string> = new Set([
   'overloaded',
-  'rate_limit_exceeded',
-  'too_many_failed_attempts',
   'internal_error',
   'worker_unavailable',
   'worker_draining',

@@ -157,7 +157,7 @@ function add(
   tally.wallMs += decoded.wallMs
   if (decoded.tokenIds.length === ANSWER_TOKENS_MAX) tally.cut += 1
   if (isValid(decoded.text, accepts)) tally.valid += 1
-  if (isRight(item.answer ?? '', decoded.text)) tally.right += 1
+  if (isRight(item, decoded.text)) tally.right += 1
   tallies.set(name, tally)
 }
 
