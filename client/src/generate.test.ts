@@ -230,6 +230,27 @@ test('abort ends the loops quietly, the answer with a word, and the connection',
   await left
 })
 
+test('abort ends a generation that the server would keep for its client', async () => {
+  const ended = new Promise<void>((resolve) => {
+    server.play(
+      (response, received) => {
+        response.setHeader('x-setblock-stream-id', 's-1')
+        streaming(frames(ANSWER.slice(0, 3)), 'stay')(response, received)
+      },
+      (response) => {
+        response.writeHead(204).end()
+        resolve()
+      },
+    )
+  })
+  const stream = client().generate(request)
+  for await (const _ of stream.text()) stream.abort()
+  await ended
+  const [begun, last] = server.received
+  assert.equal(begun?.headers['x-setblock-resumable'], 'true')
+  assert.deepEqual([last?.method, last?.path], ['DELETE', '/v1/streams/s-1'])
+})
+
 test('a signal aborts, before and during', async () => {
   server.play(streaming(frames(ANSWER.slice(0, 3)), 'stay'))
   const controller = new AbortController()
