@@ -13,6 +13,7 @@ import { healthRoutes } from './routes/health.ts'
 import { modelRoutes } from './routes/models.ts'
 import { pageRoutes } from './routes/page.ts'
 import { referenceRoutes } from './routes/reference.ts'
+import { sessionRoutes } from './routes/sessions.ts'
 
 /** What each path is asked with; any other method gets a 405 that says so. */
 export const METHODS: Readonly<Record<string, string>> = {
@@ -33,6 +34,9 @@ export const METHODS: Readonly<Record<string, string>> = {
   '/v1/usage': 'GET, HEAD',
   '/v1/admin/keys': 'GET, HEAD, POST',
   '/v1/admin/keys/:id': 'DELETE',
+  '/v1/sessions': 'GET, HEAD, POST',
+  '/v1/sessions/:id': 'GET, HEAD, DELETE',
+  '/v1/sessions/:id/fork': 'POST',
 }
 
 /** The edge as a web-standard handler, the same on every platform. */
@@ -52,6 +56,7 @@ export function createApp(deps: EdgeDeps): Hono<EdgeBindings> {
   app.route('/v1', generationRoutes(deps))
   app.route('/v1', accountRoutes(deps))
   app.route('/v1', adminKeyRoutes(deps))
+  app.route('/v1', sessionRoutes(deps))
 
   for (const [path, methods] of Object.entries(METHODS)) {
     app.all(path, (c) => {

@@ -16,6 +16,8 @@ export type EdgeLimits = { readonly [Name in keyof Limits]: number } & {
   readonly requestIdCharactersMax: number
   /** Bytes of a worker's error answer that are read. */
   readonly errorBodyBytesMax: number
+  /** Bytes of a worker's answer about sessions. */
+  readonly sessionAnswerBytesMax: number
   /** Answers to one request (`n`), each a job of its own. */
   readonly choicesMax: number
   /** `logprobs` of the completions API; OpenAI's own bound. */
@@ -75,6 +77,7 @@ export const edgeLimits: EdgeLimits = Object.freeze({
   apiKeyCharactersMax: 256,
   requestIdCharactersMax: 128,
   errorBodyBytesMax: 16 * 1024,
+  sessionAnswerBytesMax: 256 * 1024,
   choicesMax: 8,
   completionLogprobsMax: 5,
   jsonDepthMax: 64,

@@ -39,6 +39,7 @@ export function startWorker(plan: Plan): Service {
       SETBLOCK_WORKER_PORT: String(workerPort),
       SETBLOCK_MODEL: options.modelFolder,
       SETBLOCK_JOB_SECRET: secrets.jobSecret,
+      SETBLOCK_SESSIONS: statePaths(options.stateFolder).sessions,
     },
     cwd: repository,
     logFile: logFile(options, 'worker'),

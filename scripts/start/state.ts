@@ -23,6 +23,8 @@ export function statePaths(stateFolder: string) {
     database: path.join(stateFolder, 'edge.sqlite'),
     assets: path.join(stateFolder, 'assets'),
     wrangler: path.join(stateFolder, 'wrangler'),
+    /** The worker's sessions. */
+    sessions: path.join(stateFolder, 'sessions'),
     logs: path.join(stateFolder, 'logs'),
   }
 }

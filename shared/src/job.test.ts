@@ -17,7 +17,7 @@ const job: Job = {
 test('a job survives the wire unchanged', () => {
   const full: Job = {
     ...job,
-    session: { id: 's', append: { turnEndIds: [2] }, onDisconnect: 'keep' },
+    session: { id: 's', append: { turnEndIds: [2], fillContext: true }, onDisconnect: 'keep' },
     deadlineMs: 1000,
   }
   for (const each of [job, full]) {

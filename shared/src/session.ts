@@ -22,6 +22,8 @@ export const jobSessionSchema = z.strictObject({
     .strictObject({
       /** What ends a turn in this model's chat template: put in where the session lacks it. */
       turnEndIds: z.array(z.int().min(0)).max(limits.stopTokenIdsMax),
+      /** `maxTokens` is only a bound: generate as many as the context has room for behind the history. */
+      fillContext: z.boolean(),
     })
     .optional(),
   /** The turn is refused unless the session is at this version. */
@@ -43,7 +45,7 @@ export const sessionFactsSchema = z.object({
 export const sessionCallSchema = z.discriminatedUnion('operation', [
   z.strictObject({
     operation: z.literal('create'),
-    id: sessionIdSchema.optional(),
+    id: sessionIdSchema,
     ttlMs: ttlMs.optional(),
   }),
   z.strictObject({ operation: z.literal('get'), id: sessionIdSchema }),
@@ -60,8 +62,15 @@ export const sessionCallSchema = z.discriminatedUnion('operation', [
   z.strictObject({
     operation: z.literal('fork'),
     id: sessionIdSchema,
-    newId: sessionIdSchema.optional(),
+    newId: sessionIdSchema,
     ttlMs: ttlMs.optional(),
+  }),
+  /** The text of a turn ended before its job did, after this many tokens of the whole sequence. */
+  z.strictObject({
+    operation: z.literal('end-turn'),
+    id: sessionIdSchema,
+    jobId: z.string().max(limits.jobIdCharactersMax),
+    tokens: z.int().min(1),
   }),
 ])
 

@@ -1,7 +1,7 @@
 import type { FinishReason, Job } from '@setblock/shared'
 import type { Bill, Tally } from '../metering/bill.ts'
 import { follow } from '../stream/abortable.ts'
-import type { TextEvent, TextToken, TextUsage } from '../text/text-events.ts'
+import type { SessionVersion, TextEvent, TextToken, TextUsage } from '../text/text-events.ts'
 import type { TextReducer } from '../text/text-reducer.ts'
 import type { WorkerClient } from '../workers/worker-client.ts'
 import { interleave } from './interleave.ts'
@@ -10,7 +10,7 @@ import { sumUsage } from './usage.ts'
 /** An event of one of the choices; `done` comes last, once, when all have ended. */
 export type AnswerEvent =
   | { type: 'choice'; index: number; event: TextEvent }
-  | { type: 'done'; usage: TextUsage }
+  | { type: 'done'; usage: TextUsage; session?: SessionVersion }
 
 /** The jobs of one request on their way through the workers. */
 export interface Generation {
@@ -52,12 +52,16 @@ export function startGeneration(options: GenerationOptions): Generation {
 
   async function* read(): AsyncGenerator<AnswerEvent> {
     const usages: TextUsage[] = []
+    let session: SessionVersion | undefined
     try {
       for await (const { index, item } of interleave(choices.map(({ events }) => events))) {
-        if (item.type === 'end') usages[index] = item.usage
+        if (item.type === 'end') {
+          usages[index] = item.usage
+          session = item.session
+        }
         yield { type: 'choice', index, event: item }
       }
-      yield { type: 'done', usage: sumUsage(usages) }
+      yield { type: 'done', usage: sumUsage(usages), ...(session && { session }) }
     } finally {
       together.abort()
     }
@@ -91,10 +95,21 @@ function startJob({ workers, job, tenant, reducer, tally, signal }: JobOptions) 
         if (reducer.ended) upstream.abort()
         yield* texts
         if (reducer.ended) return
+        if (reducer.closedAt === undefined) continue
+        // The stream stays open until then: to the worker a closed one is a client that left.
+        yield reducer.endTurn(await closeTurn(reducer.closedAt))
+        return
       }
     } finally {
       upstream.abort()
     }
+  }
+
+  /** Tells the worker where the text of a session's turn ended; the turn is durable then. */
+  async function closeTurn(tokens: number): Promise<SessionVersion> {
+    const call = { operation: 'end-turn', id: job.session!.id, jobId: job.id, tokens } as const
+    const { sessions } = await workers.session(call, { tenant, signal })
+    return { id: call.id, version: sessions[0]!.version }
   }
   return { accepted, events: read() }
 }
@@ -112,6 +127,8 @@ export interface Choice {
 export interface Answer {
   choices: Choice[]
   usage: TextUsage
+  /** What the turn has made of its session. */
+  session?: SessionVersion
 }
 
 /** Reads a generation to its end. */
@@ -121,7 +138,10 @@ export async function collectAnswer(
 ): Promise<Answer> {
   const choices = Array.from({ length: choiceCount }, createChoice)
   for await (const event of events) {
-    if (event.type === 'done') return { choices, usage: event.usage }
+    if (event.type === 'done') {
+      const { usage, session } = event
+      return { choices, usage, ...(session && { session }) }
+    }
     addToChoice(choices[event.index]!, event.event)
   }
   throw new Error('a generation without an end')

@@ -1,9 +1,11 @@
 import { ApiError, assertNever } from '@setblock/shared'
-import type { Decoding, Job } from '@setblock/shared'
+import type { Decoding, Job, JobSession } from '@setblock/shared'
 import type { EdgeLimits } from '../limits.ts'
 import type { EdgeModel } from '../models/model-source.ts'
-import { refuseField } from '../requests/generation-request.ts'
+import { refuseField } from '../requests/fields.ts'
+
 import type { GenerationRequest, Prompt } from '../requests/generation-request.ts'
+import type { SessionRequest } from '../requests/session-request.ts'
 
 export interface PlanOptions {
   request: GenerationRequest
@@ -21,7 +23,8 @@ export interface PlanOptions {
  */
 export function planJobs(options: PlanOptions): Job[] {
   const job = planJob(options)
-  const { choices } = options.request
+  const { choices, session } = options.request
+  if (session !== undefined && choices > 1) throw refuseField('n', 'a session has one continuation')
   if (choices === 1) return [job]
   return Array.from({ length: choices }, (_, index) => ({
     ...job,
@@ -32,7 +35,7 @@ export function planJobs(options: PlanOptions): Job[] {
 
 function planJob({ request, model, limits, id, seed }: PlanOptions): Job {
   const { manifest } = model
-  const tokenIds = encodePrompt(request.prompt, model, limits)
+  const { tokenIds, turnEndIds } = encodePrompt(request, model, limits)
   const { sampling, logprobs, jsonSchema } = request
   const { latencyBudgetMs } = request.decoding
   const job: Job = {
@@ -58,11 +61,33 @@ function planJob({ request, model, limits, id, seed }: PlanOptions): Job {
   if (request.reveals) job.entropies = true
   if (logprobs !== undefined) job.logprobs = logprobs
   if (jsonSchema !== undefined) job.grammar = { jsonSchema }
+  if (request.session !== undefined) job.session = planSession(request.session, request, turnEndIds)
   return job
 }
 
-/** Token ids of a prompt that leaves room for at least one more token. */
-function encodePrompt(prompt: Prompt, model: EdgeModel, limits: EdgeLimits): number[] {
+function planSession(
+  { id, append, ifVersion, onDisconnect }: SessionRequest,
+  { maxTokens }: GenerationRequest,
+  turnEndIds: number[],
+): JobSession {
+  const session: JobSession = { id, onDisconnect }
+  if (append) session.append = { turnEndIds, fillContext: maxTokens === undefined }
+  if (ifVersion !== undefined) session.ifVersion = ifVersion
+  return session
+}
+
+/** The tokens of a prompt, and for an appended one those that end the turn before it. */
+interface EncodedPrompt {
+  tokenIds: number[]
+  turnEndIds: number[]
+}
+
+/** Encodes a prompt that leaves room for at least one more token. */
+function encodePrompt(
+  { prompt, session }: GenerationRequest,
+  model: EdgeModel,
+  limits: EdgeLimits,
+): EncodedPrompt {
   const { contextLength } = model.manifest
   const param = prompt.kind === 'messages' ? 'messages' : 'prompt'
   const refuse = (size: string) =>
@@ -80,11 +105,12 @@ function encodePrompt(prompt: Prompt, model: EdgeModel, limits: EdgeLimits): num
   // Before encoding, which takes a second for a text of this length that cannot fit anyway.
   if (characters > charactersMax) throw refuse(`${characters} characters`)
 
-  const tokenIds = toTokenIds(prompt, model)
+  const encoded = session?.append === true ? toTurn(prompt, model) : toWhole(prompt, model)
+  const { tokenIds } = encoded
   if (tokenIds.length >= Math.min(contextLength, limits.promptTokensMax + 1)) {
     throw refuse(`${tokenIds.length} tokens`)
   }
-  return tokenIds
+  return encoded
 }
 
 function countCharacters(prompt: Prompt): number {
@@ -98,6 +124,18 @@ function countCharacters(prompt: Prompt): number {
     default:
       return assertNever(prompt, 'prompt')
   }
+}
+
+const toWhole = (prompt: Prompt, model: EdgeModel): EncodedPrompt => ({
+  tokenIds: toTokenIds(prompt, model),
+  turnEndIds: [],
+})
+
+/** A prompt that follows what a session holds: text goes on where it ends, messages as a new turn. */
+function toTurn(prompt: Prompt, model: EdgeModel): EncodedPrompt {
+  if (prompt.kind === 'messages') return model.encodeChat.following(prompt.messages)
+  if (prompt.kind === 'tokens') return toWhole(prompt, model)
+  return { tokenIds: model.tokenizer.encodeText(prompt.text), turnEndIds: [] }
 }
 
 function toTokenIds(prompt: Prompt, { manifest, tokenizer, encodeChat }: EdgeModel): number[] {

@@ -64,6 +64,11 @@ const chatLogprobsSchema = z
   })
   .meta({ id: 'ChatLogprobs' })
 
+const sessionVersion = z
+  .strictObject({ id: z.string(), version: count })
+  .optional()
+  .meta({ description: 'The session as this turn left it; durable by now.' })
+
 const answerHead = {
   id: z.string(),
   created: seconds,
@@ -88,6 +93,7 @@ export const chatCompletionSchema = z
       }),
     ),
     usage: usageSchema,
+    session: sessionVersion,
   })
   .meta({ id: 'ChatCompletion' })
 
@@ -113,6 +119,7 @@ export const chatChunkSchema = z
       )
       .meta({ description: 'One choice; none in the chunk that holds the usage.' }),
     usage: chunkUsage,
+    session: sessionVersion,
   })
   .meta({ id: 'ChatCompletionChunk' })
 
@@ -136,6 +143,7 @@ export const completionSchema = z
     object: z.literal('text_completion'),
     choices: z.array(completionChoice),
     usage: usageSchema,
+    session: sessionVersion,
   })
   .meta({ id: 'Completion' })
 
@@ -145,6 +153,7 @@ export const completionChunkSchema = z
     object: z.literal('text_completion'),
     choices: z.array(completionChoice),
     usage: chunkUsage,
+    session: sessionVersion,
   })
   .meta({ id: 'CompletionChunk' })
 
@@ -183,6 +192,7 @@ export const generationSchema = z
     text: z.string(),
     finish_reason: finishReasonSchema,
     usage: usageSchema,
+    session: sessionVersion,
     reveals: z.array(z.strictObject(revealFields)).optional(),
   })
   .meta({ id: 'Generation' })
@@ -217,6 +227,7 @@ export const generationEventSchema = z
       type: z.literal('end'),
       finish_reason: finishReasonSchema,
       usage: usageSchema,
+      session: sessionVersion,
     }),
     z.strictObject({ type: z.literal('error'), ...errorFields }),
   ])
@@ -254,3 +265,27 @@ export const readinessSchema = z.strictObject({
   status: z.enum(['ready', 'not-ready']),
   workers: z.strictObject({ ready: count, total: count }),
 })
+
+export const sessionSchema = z
+  .strictObject({
+    id: z.string(),
+    object: z.literal('session'),
+    version: count.meta({ description: 'Rises by one with every change.' }),
+    tokens: count.meta({ description: 'Length of the history.' }),
+    created_at: seconds,
+    updated_at: seconds,
+    expires_at: seconds,
+  })
+  .meta({ id: 'Session' })
+
+export const sessionListSchema = z
+  .strictObject({
+    object: z.literal('list'),
+    data: z.array(sessionSchema),
+    has_more: z.boolean().meta({ description: 'List on after the last id.' }),
+  })
+  .meta({ id: 'SessionList' })
+
+export const deletedSessionSchema = z
+  .strictObject({ id: z.string(), object: z.literal('session'), deleted: z.literal(true) })
+  .meta({ id: 'DeletedSession' })

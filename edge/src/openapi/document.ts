@@ -3,6 +3,7 @@ import { chatChunkSchema, completionChunkSchema, generationEventSchema } from '.
 import { accountPaths } from './account-operations.ts'
 import { generationPaths, otherPaths } from './operations.ts'
 import { streamPaths } from './stream-operations.ts'
+import { sessionPaths } from './sessions.ts'
 
 /** The API as an OpenAPI 3.1 document, from the schemas that requests are parsed with. */
 export function createOpenApiDocument() {
@@ -24,12 +25,22 @@ export function createOpenApiDocument() {
     tags: [
       { name: 'Generation', description: 'Three forms of the same thing.' },
       { name: 'Streams', description: 'Answers that are kept for a while.' },
+      {
+        name: 'Sessions',
+        description: 'A conversation that the server remembers, for your keys alone.',
+      },
       { name: 'Account', description: 'Browser tokens and usage.' },
       { name: 'Keys', description: 'For the operator.' },
       { name: 'Models' },
       { name: 'Health', description: 'Need no key.' },
     ],
-    paths: { ...generationPaths, ...streamPaths, ...accountPaths, ...otherPaths },
+    paths: {
+      ...generationPaths,
+      ...streamPaths,
+      ...sessionPaths,
+      ...accountPaths,
+      ...otherPaths,
+    },
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
       // Events are in no JSON body, so nothing above refers to them.

@@ -27,6 +27,11 @@ const GENERATION_ERRORS: readonly ErrorCode[] = [
   'worker_unavailable',
   'worker_draining',
   'deadline_exceeded',
+  'session_not_found',
+  'session_busy',
+  'session_conflict',
+  'session_limit_exceeded',
+  'session_corrupt',
 ]
 
 const answerHeaders = z.object({

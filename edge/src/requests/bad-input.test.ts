@@ -191,7 +191,15 @@ const CASES: BadCase[] = [
   unsupported('store', true),
   unsupported('service_tier', 'flex'),
   unsupported('reasoning_effort', 'low'),
-  unsupported('session', 'abc'),
+  invalid('session', 'no/slash', /must be letters/),
+  invalid('append', true, /^append: needs a session$/),
+  invalid('on_disconnect', 'keep', /^on_disconnect: needs a session$/),
+  {
+    body: { session: 's', n: 2 },
+    code: 'invalid_request',
+    param: 'n',
+    message: /one continuation/,
+  },
   unsupported('reveals', true),
   unsupported('constructor', 1),
   {

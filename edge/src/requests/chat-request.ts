@@ -7,8 +7,9 @@ import {
   neutral,
   nullable,
   openAiFields,
+  refuseField,
 } from './fields.ts'
-import { fromCommonFields, parseBody, readIncludeUsage, refuseField } from './generation-request.ts'
+import { fromCommonFields, parseBody, readIncludeUsage } from './generation-request.ts'
 import type { GenerationRequest } from './generation-request.ts'
 import { messagesSchema } from './messages.ts'
 import { responseFormatSchema, toJsonSchema } from './response-format.ts'

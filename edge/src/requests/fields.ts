@@ -1,10 +1,22 @@
-import { blockLengthSchema, gammaInputSchema, GAMMA_PRESETS, limits } from '@setblock/shared'
-import { modelIdSchema, modeSchema, ruleSchema } from '@setblock/shared'
+import {
+  ApiError,
+  blockLengthSchema,
+  gammaInputSchema,
+  GAMMA_PRESETS,
+  limits,
+} from '@setblock/shared'
+import { modelIdSchema, modeSchema, onDisconnectSchema } from '@setblock/shared'
+import { ruleSchema, sessionIdSchema } from '@setblock/shared'
 import * as z from 'zod'
 import { edgeLimits } from '../limits.ts'
 
 /** Marks an issue as "known but not offered", which has an error code of its own. */
 export const UNSUPPORTED = { unsupported: true } as const
+
+/** A refusal of one field for a reason that its schema alone cannot see. */
+export function refuseField(param: string, why: string): ApiError {
+  return new ApiError('invalid_request', `${param}: ${why}`, { param })
+}
 
 /** A field that OpenAI clients may send as null to mean that it is absent. */
 export function nullable<Schema extends z.ZodType>(schema: Schema) {
@@ -106,6 +118,19 @@ export const commonFields = {
     description:
       'Milliseconds in which max_tokens tokens shall be there: gamma rises from its start as far ' +
       'as that needs. Selects mode sbd. An extension.',
+  }),
+  session: nullable(sessionIdSchema).meta({
+    description:
+      'Continue this session, which is created when it is first named. Send the whole ' +
+      'conversation, or the new turn alone with append. An extension.',
+  }),
+  append: nullable(z.boolean()).meta({
+    description: 'The prompt follows what the session holds. Only with session. An extension.',
+  }),
+  on_disconnect: nullable(onDisconnectSchema).meta({
+    description:
+      'What a client that leaves in the middle of a turn leaves of it: nothing (rollback, the ' +
+      'default), the text so far (keep), or the finished turn (continue). An extension.',
   }),
 }
 

@@ -1,8 +1,9 @@
-import { ApiError, parseWith } from '@setblock/shared'
+import { parseWith } from '@setblock/shared'
 import type { Mode, Rule } from '@setblock/shared'
 import type * as z from 'zod'
+import { readSession, type SessionRequest } from './session-request.ts'
 import type { ChatMessage } from '../tokenizer/chat-template.ts'
-import { UNSUPPORTED, type commonFields } from './fields.ts'
+import { refuseField, UNSUPPORTED, type commonFields } from './fields.ts'
 
 export type Prompt =
   | { kind: 'messages'; messages: ChatMessage[] }
@@ -24,6 +25,8 @@ export interface GenerationRequest {
   logprobs: number | undefined
   /** JSON text of the JSON Schema that the text must satisfy. */
   jsonSchema: string | undefined
+  /** The session that it continues. */
+  session: SessionRequest | undefined
   /** The request's own bound, and the field it came from. */
   maxTokens: { value: number; field: string } | undefined
   stopStrings: string[]
@@ -54,11 +57,6 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
   return parseWith(schema, body, unsupported ? 'unsupported_parameter' : 'invalid_request')
 }
 
-/** A refusal of one field for a reason that its schema alone cannot see. */
-export function refuseField(param: string, why: string): ApiError {
-  return new ApiError('invalid_request', `${param}: ${why}`, { param })
-}
-
 type CommonBody = z.output<z.ZodObject<typeof commonFields>>
 
 /** The part of a request that is read the same way in all three forms. */
@@ -66,11 +64,12 @@ export function fromCommonFields(
   body: CommonBody,
 ): Pick<
   GenerationRequest,
-  'model' | 'stream' | 'maxTokens' | 'stopStrings' | 'decoding' | 'sampling'
+  'model' | 'stream' | 'session' | 'maxTokens' | 'stopStrings' | 'decoding' | 'sampling'
 > {
   return {
     model: body.model,
     stream: body.stream ?? false,
+    session: readSession(body),
     maxTokens:
       body.max_tokens === undefined ? undefined : { value: body.max_tokens, field: 'max_tokens' },
     stopStrings: body.stop ?? [],

@@ -1,7 +1,7 @@
 import type { ApiError, Job } from '@setblock/shared'
 import type { Answer, AnswerEvent } from '../generation/generation.ts'
 import type { EdgeModel } from '../models/model-source.ts'
-import type { TextUsage } from '../text/text-events.ts'
+import type { SessionVersion, TextUsage } from '../text/text-events.ts'
 
 /** How one API words an answer: payloads for a stream, or one body. */
 export interface AnswerForm {
@@ -33,6 +33,11 @@ export interface FormOptions {
 /** Changes when the weights do, so that a seed replays as long as this stays. */
 export function fingerprint({ manifest }: EdgeModel): string {
   return `fp_${manifest.weights.sha256.slice(0, 12)}`
+}
+
+/** What a turn has made of its session; nothing where there is none. */
+export function sessionOf({ session }: { session?: SessionVersion | undefined }) {
+  return session === undefined ? {} : { session }
 }
 
 /**

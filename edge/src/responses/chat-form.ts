@@ -2,7 +2,7 @@ import { assertNever } from '@setblock/shared'
 import type { AnswerEvent, Choice } from '../generation/generation.ts'
 import { SSE_DONE } from '../stream/sse.ts'
 import type { TextToken } from '../text/text-events.ts'
-import { fingerprint, toUsage } from './answer-form.ts'
+import { fingerprint, sessionOf, toUsage } from './answer-form.ts'
 import type { AnswerForm, FormOptions } from './answer-form.ts'
 import { toChatLogprobs } from './logprobs.ts'
 
@@ -42,7 +42,7 @@ export function createChatForm(options: FormOptions): AnswerForm {
       case 'text':
         return [chunk(index, { content: inner.delta }, { tokens: inner.tokens })]
       case 'end':
-        return [chunk(index, {}, { finishReason: inner.finishReason })]
+        return [{ ...chunk(index, {}, { finishReason: inner.finishReason }), ...sessionOf(inner) }]
       default:
         return assertNever(inner, 'text event')
     }
@@ -60,10 +60,11 @@ export function createChatForm(options: FormOptions): AnswerForm {
     payloads,
     failure: (error) => error.toEnvelope(),
     closing: SSE_DONE,
-    whole: ({ choices, usage }) => ({
+    whole: (answer) => ({
       ...head('chat.completion'),
-      choices: choices.map(wholeChoice),
-      usage: toUsage(usage),
+      choices: answer.choices.map(wholeChoice),
+      usage: toUsage(answer.usage),
+      ...sessionOf(answer),
     }),
   }
 }

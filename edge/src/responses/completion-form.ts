@@ -2,7 +2,7 @@ import { assertNever } from '@setblock/shared'
 import type { AnswerEvent } from '../generation/generation.ts'
 import { SSE_DONE } from '../stream/sse.ts'
 import type { TextToken } from '../text/text-events.ts'
-import { fingerprint, toUsage } from './answer-form.ts'
+import { fingerprint, sessionOf, toUsage } from './answer-form.ts'
 import type { AnswerForm, FormOptions } from './answer-form.ts'
 import { toCompletionLogprobs } from './logprobs.ts'
 
@@ -48,7 +48,9 @@ export function createCompletionForm(options: FormOptions): AnswerForm {
       case 'text':
         return [chunk({ text: inner.delta, tokens: inner.tokens }, index)]
       case 'end':
-        return [chunk({ text: '', finishReason: inner.finishReason }, index)]
+        return [
+          { ...chunk({ text: '', finishReason: inner.finishReason }, index), ...sessionOf(inner) },
+        ]
       default:
         return assertNever(inner, 'text event')
     }
@@ -59,10 +61,11 @@ export function createCompletionForm(options: FormOptions): AnswerForm {
     payloads,
     failure: (error) => error.toEnvelope(),
     closing: SSE_DONE,
-    whole: ({ choices, usage }) => ({
+    whole: (answer) => ({
       ...head,
-      choices: choices.map(choice),
-      usage: toUsage(usage),
+      choices: answer.choices.map(choice),
+      usage: toUsage(answer.usage),
+      ...sessionOf(answer),
     }),
   }
 }

@@ -3,7 +3,7 @@ import type { Job } from '@setblock/shared'
 import type { AnswerEvent } from '../generation/generation.ts'
 import type { RevealedToken, TextEvent } from '../text/text-events.ts'
 import type { TextTokenizer } from '../tokenizer/text-tokenizer.ts'
-import { fingerprint, toUsage } from './answer-form.ts'
+import { fingerprint, sessionOf, toUsage } from './answer-form.ts'
 import type { AnswerForm, FormOptions } from './answer-form.ts'
 import { toRevealLogprobs } from './logprobs.ts'
 
@@ -40,7 +40,9 @@ export function createNativeForm(options: FormOptions): AnswerForm {
         return [inner]
       case 'end': {
         const { finishReason, usage } = inner
-        return [{ type: 'end', finish_reason: finishReason, usage: toUsage(usage) }]
+        return [
+          { type: 'end', finish_reason: finishReason, usage: toUsage(usage), ...sessionOf(inner) },
+        ]
       }
       default:
         return assertNever(inner, 'text event')
@@ -52,12 +54,13 @@ export function createNativeForm(options: FormOptions): AnswerForm {
     payloads,
     failure: (error) => ({ type: 'error', ...error.toEnvelope() }),
     closing: '',
-    whole: ({ choices: [choice], usage }) => ({
+    whole: ({ choices: [choice], usage, session }) => ({
       object: 'generation',
       ...head,
       text: choice!.text,
       finish_reason: choice!.finishReason,
       usage: toUsage(usage),
+      ...sessionOf({ session }),
       ...(withReveals ? { reveals: choice!.reveals.map(draw) } : {}),
     }),
   }

@@ -5,6 +5,8 @@ import type { EdgeBindings, EdgeDeps } from '../deps.ts'
 import { readJsonBody } from '../http/json-body.ts'
 import { parseChatRequest } from '../requests/chat-request.ts'
 import { parseCompletionRequest } from '../requests/completion-request.ts'
+import type { GenerationRequest } from '../requests/generation-request.ts'
+import { withSessionHeaders } from '../requests/session-request.ts'
 import { parseNativeRequest } from '../requests/native-request.ts'
 import { createChatForm } from '../responses/chat-form.ts'
 import { createCompletionForm } from '../responses/completion-form.ts'
@@ -22,17 +24,21 @@ export function generationRoutes(deps: EdgeDeps): Hono<EdgeBindings> {
 
   return new Hono<EdgeBindings>()
     .post('/chat/completions', allowed, kept, async (c) => {
-      const request = parseChatRequest(await readBody(c))
+      const request = withHeaders(c, parseChatRequest(await readBody(c)))
       return respond(c, deps, { request, idPrefix: 'chatcmpl', createForm: createChatForm })
     })
     .post('/completions', allowed, kept, async (c) => {
-      const request = parseCompletionRequest(await readBody(c))
+      const request = withHeaders(c, parseCompletionRequest(await readBody(c)))
       return respond(c, deps, { request, idPrefix: 'cmpl', createForm: createCompletionForm })
     })
     .post('/generate', allowed, kept, async (c) => {
-      const request = parseNativeRequest(await readBody(c))
+      const request = withHeaders(c, parseNativeRequest(await readBody(c)))
       return respond(c, deps, { request, idPrefix: 'gen', createForm: createNativeForm })
     })
     .get('/streams/:id', allowed, (c) => readStream(c, deps, c.req.param('id')))
     .delete('/streams/:id', allowed, (c) => dropStream(c, deps, c.req.param('id')))
+}
+
+function withHeaders(c: Context<EdgeBindings>, request: GenerationRequest): GenerationRequest {
+  return { ...request, session: withSessionHeaders(request.session, (name) => c.req.header(name)) }
 }

@@ -92,10 +92,11 @@ async function generate(
 
 function createReducer(job: Job, request: GenerationRequest, { tokenizer }: EdgeModel) {
   return new TextReducer({
-    promptTokens: job.tokenIds.length,
+    promptTokens: job.session?.append === undefined ? job.tokenIds.length : undefined,
     maxTokens: job.maxTokens,
     stopTokenIds: job.stopTokenIds,
     stopStrings: request.stopStrings,
+    closesTurn: job.session !== undefined,
     reveals: request.reveals,
     // Reveals carry their own.
     logprobs: request.logprobs !== undefined && !request.reveals,

@@ -1,4 +1,7 @@
-import type { FinishReason, TokenLogprobs, Usage } from '@setblock/shared'
+import type { EndEvent, FinishReason, TokenLogprobs, Usage } from '@setblock/shared'
+
+/** A session as a turn left it. */
+export type SessionVersion = NonNullable<EndEvent['session']>
 
 /** What a generation turns into once token ids are text. Exactly one `end` closes it. */
 export type TextEvent =
@@ -6,7 +9,7 @@ export type TextEvent =
   | { type: 'reveal'; block: number; step: number; tokens: RevealedToken[] }
   /** `tokens`, only when log probabilities are wanted: those whose text is sent in full now. */
   | { type: 'text'; delta: string; tokens?: TextToken[] }
-  | { type: 'end'; finishReason: FinishReason; usage: TextUsage }
+  | { type: 'end'; finishReason: FinishReason; usage: TextUsage; session?: SessionVersion }
 
 /** `text` is the token alone; a character spread over several tokens shows as U+FFFD in each. */
 export interface RevealedToken {

@@ -16,6 +16,7 @@ function createReducer(options: Partial<TextReducerOptions> = {}): TextReducer {
     maxTokens: 100,
     stopTokenIds: [TINY.eos, TINY.end],
     stopStrings: [],
+    closesTurn: false,
     reveals: false,
     logprobs: false,
     bytesOf: tokenizer.bytesOf,

@@ -12,19 +12,33 @@ import type { Frontier } from './frontier.ts'
 import { unfinishedTail } from './grapheme.ts'
 import { createStopMatcher } from './stop-matcher.ts'
 import type { StopMatcher } from './stop-matcher.ts'
-import type { RevealedToken, TextEvent, TextToken, TextUsage } from './text-events.ts'
+import type {
+  RevealedToken,
+  SessionVersion,
+  TextEvent,
+  TextToken,
+  TextUsage,
+} from './text-events.ts'
 import { createTokenLedger } from './token-ledger.ts'
 import type { TokenLedger } from './token-ledger.ts'
 
 export interface TextReducerOptions {
-  /** Length of the prompt in tokens: the position of the first generated token. */
-  promptTokens: number
+  /**
+   * Length of the prompt in tokens: the position of the first generated token. Undefined where
+   * only the worker knows it, because the prompt follows a session.
+   */
+  promptTokens: number | undefined
   /** At most this many tokens may be revealed. */
   maxTokens: number
   /** Tokens that end the text and add nothing to it. */
   stopTokenIds: readonly number[]
   /** Strings that end the text before they begin. */
   stopStrings: readonly string[]
+  /**
+   * Whether a stop string only closes the text: the worker is then told where the turn ends, and
+   * `endTurn` gives out the end.
+   */
+  closesTurn: boolean
   /** Whether to pass reveals on as they come, above the frontier and beyond a stop included. */
   reveals: boolean
   /** Whether text comes with the log probabilities of its tokens. */
@@ -45,12 +59,14 @@ interface Token {
  */
 export class TextReducer {
   #state: 'writing' | 'text-closed' | 'ended' = 'writing'
+  #stopped = false
   #cachedTokens = 0
   #queueMs = 0
   #completionTokens = 0
   #forwards = 0
   readonly #options: TextReducerOptions
-  readonly #frontier: Frontier<Token>
+  #promptTokens = 0
+  #frontier: Frontier<Token> | undefined
   readonly #stops: StopMatcher
   /** One decoder for the whole text: it keeps the bytes of an unfinished character to itself. */
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -59,16 +75,30 @@ export class TextReducer {
   #unfinished = ''
 
   constructor(options: TextReducerOptions) {
-    const { promptTokens, maxTokens, stopStrings, logprobs } = options
+    const { stopStrings, logprobs } = options
     this.#options = options
     this.#ledger = logprobs ? createTokenLedger() : undefined
-    this.#frontier = createFrontier({ start: promptTokens, end: promptTokens + maxTokens })
     this.#stops = createStopMatcher(stopStrings)
   }
 
   /** True after `end` was given out: no further event may be pushed. */
   get ended(): boolean {
     return this.#state === 'ended'
+  }
+
+  /**
+   * Length of the whole sequence up to where a stop string closed the text of a turn that has not
+   * ended; undefined otherwise.
+   */
+  get closedAt(): number | undefined {
+    const open = this.#stopped && !this.ended
+    return open ? this.#promptTokens + this.#completionTokens : undefined
+  }
+
+  /** The end of a turn that a stop string has closed. */
+  endTurn(session: SessionVersion): TextEvent {
+    this.#state = 'ended'
+    return { type: 'end', finishReason: 'stop', usage: this.#usageSoFar(), session }
   }
 
   /**
@@ -91,7 +121,10 @@ export class TextReducer {
   }
 
   #start({ promptTokens, cachedTokens, queueMs }: StartEvent): TextEvent[] {
-    if (promptTokens !== this.#options.promptTokens) throw brokenProtocol('a wrong prompt length')
+    const { promptTokens: expected = promptTokens, maxTokens } = this.#options
+    if (promptTokens !== expected) throw brokenProtocol('a wrong prompt length')
+    this.#promptTokens = promptTokens
+    this.#frontier = createFrontier({ start: promptTokens, end: promptTokens + maxTokens })
     this.#cachedTokens = cachedTokens
     this.#queueMs = queueMs
     return [{ type: 'start', promptTokens, cachedTokens }]
@@ -123,7 +156,8 @@ export class TextReducer {
       this.#ledger.write({ id, logprobs }, piece.length)
     }
     const { text, stopped } = this.#stops.push(piece)
-    if (stopped) this.#state = 'ended'
+    if (stopped) this.#state = this.#options.closesTurn ? 'text-closed' : 'ended'
+    this.#stopped ||= stopped
     return text
   }
 
@@ -149,7 +183,7 @@ export class TextReducer {
   #pass({ positions, tokenIds, logprobs }: RevealEvent): Token[] {
     const tokens = tokenIds.map((id, index) => ({ id, logprobs: logprobs?.[index] }))
     try {
-      return this.#frontier.reveal(positions, tokens)
+      return this.#frontier!.reveal(positions, tokens)
     } catch (cause) {
       throw brokenProtocol('an impossible reveal', cause)
     }
@@ -159,18 +193,19 @@ export class TextReducer {
     const out: TextEvent[] = []
     const closed = this.#state === 'text-closed'
     if (!closed) {
-      if (this.#frontier.hasHole()) throw brokenProtocol('an end with a hole below a token')
+      if (this.#frontier!.hasHole()) throw brokenProtocol('an end with a hole below a token')
       out.push(...this.#send(this.#closeText()))
     }
     this.#state = 'ended'
     const finishReason: FinishReason = closed ? 'stop' : event.finishReason
-    out.push({ type: 'end', finishReason, usage: event.usage })
+    const { usage, session } = event
+    out.push({ type: 'end', finishReason, usage, ...(session && { session }) })
     return out
   }
 
   #usageSoFar(): TextUsage {
     return {
-      promptTokens: this.#options.promptTokens,
+      promptTokens: this.#promptTokens,
       cachedTokens: this.#cachedTokens,
       completionTokens: this.#completionTokens,
       forwardPasses: { prefill: null, decode: this.#forwards },

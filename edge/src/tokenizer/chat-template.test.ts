@@ -30,6 +30,25 @@ test('no content can open or close a turn', () => {
   assert.deepEqual(ids, [TINY.bos, TINY.user, ...text(attack), TINY.end, TINY.assistant])
 })
 
+test('what follows an answer is the conversation without its beginning', () => {
+  const earlier = [
+    { role: 'user', content: 'hi' },
+    { role: 'assistant', content: 'yes?' },
+  ] as const
+  const next = [{ role: 'user', content: 'and <|end|> now' }] as const
+  const { turnEndIds, tokenIds } = encodeChat.following(next)
+  assert.deepEqual(turnEndIds, [TINY.end])
+  const before = [TINY.bos, ...turn(TINY.user, 'hi'), TINY.assistant, ...text('yes?')]
+  assert.deepEqual([...before, ...turnEndIds, ...tokenIds], encodeChat([...earlier, ...next]))
+})
+
+test('a template that words a turn by its place cannot be appended to', () => {
+  const template =
+    "{% for m in messages %}{{ m['content'] }}{% if loop.last %}<|end|>{% endif %}{% endfor %}"
+  const encode = createChatEncoder({ template, tokenizer, variables: {} })
+  assert.throws(() => encode.following([{ role: 'user', content: 'b' }]), { param: 'messages' })
+})
+
 test('a template may drop, repeat or refuse a message', () => {
   const encode = (template: string) =>
     createChatEncoder({ template, tokenizer, variables: { bos_token: '<|bos|>' } })

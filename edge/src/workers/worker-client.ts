@@ -1,8 +1,11 @@
-import { ApiError, importJobSecret, parseEvents, sha256Hex, signJobToken } from '@setblock/shared'
-import type { Job, JobEvent, JobKey } from '@setblock/shared'
+import { parseEvents } from '@setblock/shared'
+import type { Job, JobEvent, SessionAnswer, SessionCall } from '@setblock/shared'
 import type { Clock } from '../deps.ts'
 import type { EdgeLimits } from '../limits.ts'
-import { readRefusal, toWorkerError } from './worker-errors.ts'
+import { rendezvousOrder } from './rendezvous.ts'
+import { createSignedPosts } from './signed-posts.ts'
+import { mergeLists, readSessionAnswer } from './session-answers.ts'
+import { toWorkerError } from './worker-errors.ts'
 import { fetchWithin, watchSilence } from './worker-fetch.ts'
 import type { WorkerFetch, WorkerResponse } from './worker-fetch.ts'
 
@@ -13,6 +16,14 @@ export interface WorkerClient {
    * events reject with ApiErrors, or with the signal's reason.
    */
   open(job: Job, options: { tenant: string; signal: AbortSignal }): Promise<AsyncIterable<JobEvent>>
+  /**
+   * Asks about sessions: the worker of the one that is named, or every worker for a list.
+   * @throws ApiError of the session, or of the worker.
+   */
+  session(
+    call: SessionCall,
+    options: { tenant: string; signal: AbortSignal },
+  ): Promise<SessionAnswer>
   /** How many workers there are, and how many of them say that they take jobs. */
   readiness(): Promise<{ ready: number; total: number }>
 }
@@ -34,31 +45,22 @@ const ASK_NEXT: ReadonlySet<string> = new Set([
   'overloaded',
 ])
 
+/** A job that names a session stays with its worker while that one lives, however busy it is. */
+const SESSION_ASK_NEXT: ReadonlySet<string> = new Set(['worker_unavailable', 'worker_draining'])
+
 export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
-  const { urls, secret, fetch, clock, limits } = options
-  let key: JobKey | undefined
+  const { urls, fetch, limits } = options
+  const posts = createSignedPosts(options)
   let turn = 0
 
-  async function sign(body: string, tenant: string): Promise<string> {
-    key ??= await importJobSecret(secret)
-    const expiresAt = clock() + limits.jobTokenLifetimeMs
-    return signJobToken(key, { tenant, expiresAt, bodySha256: await sha256Hex(body) })
+  function inTurn(): string[] {
+    turn = (turn + 1) % urls.length
+    return [...urls.slice(turn), ...urls.slice(0, turn)]
   }
 
-  async function offer(url: string, body: string, token: string, signal: AbortSignal) {
-    const response = await fetchWithin(fetch, `${url}/v1/jobs`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-      body,
-      signal,
-      answerMs: limits.workerAnswerMs,
-    }).catch((error: unknown) => {
-      signal.throwIfAborted()
-      throw toWorkerError(error)
-    })
-    if (response.status !== 200) throw await readRefusal(response, limits.errorBodyBytesMax)
-    return readEvents(response, { signal, silenceMs: limits.stallMs })
-  }
+  /** Where a session lives, and where it goes if its worker is gone. */
+  const homes = (tenant: string, sessionId: string): string[] =>
+    rendezvousOrder(urls, `${tenant}\n${sessionId}`)
 
   async function isReady(url: string): Promise<boolean> {
     const { signal } = new AbortController()
@@ -74,19 +76,25 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
 
   return {
     async open(job, { tenant, signal }) {
-      const body = JSON.stringify(job)
-      const token = await sign(body, tenant)
-      let refusal: unknown
-      turn = (turn + 1) % urls.length
-      for (const url of [...urls.slice(turn), ...urls.slice(0, turn)]) {
-        try {
-          return await offer(url, body, token, signal)
-        } catch (error) {
-          if (!(error instanceof ApiError) || !ASK_NEXT.has(error.code)) throw error
-          refusal = error
-        }
+      const signed = await posts.sign('/v1/jobs', job, { tenant, signal })
+      const { session } = job
+      const response =
+        session === undefined
+          ? await posts.sendToFirst(inTurn(), ASK_NEXT, signed)
+          : await posts.sendToFirst(homes(tenant, session.id), SESSION_ASK_NEXT, signed)
+      return readEvents(response, { signal, silenceMs: limits.stallMs })
+    },
+    async session(call, { tenant, signal }) {
+      const signed = await posts.sign('/v1/sessions', call, { tenant, signal })
+      const read = (response: WorkerResponse) =>
+        readSessionAnswer(response, limits.sessionAnswerBytesMax)
+      if (call.operation === 'list') {
+        const answers = await Promise.all(
+          urls.map(async (url) => read(await posts.send(url, signed))),
+        )
+        return mergeLists(answers, call.count ?? limits.sessionsPageMax)
       }
-      throw refusal
+      return read(await posts.sendToFirst(homes(tenant, call.id), SESSION_ASK_NEXT, signed))
     },
     async readiness() {
       const answers = await Promise.all(urls.map(isReady))

@@ -15,6 +15,12 @@ const PUBLIC_CODES: ReadonlySet<ErrorCode> = new Set([
   'worker_unavailable',
   'worker_draining',
   'deadline_exceeded',
+  'session_not_found',
+  'session_exists',
+  'session_busy',
+  'session_conflict',
+  'session_limit_exceeded',
+  'session_corrupt',
 ])
 
 /** Fields of a job, and what a client calls them. */
@@ -70,7 +76,8 @@ export function toWorkerError(cause: unknown): ApiError {
   return new ApiError('worker_unavailable', 'the model worker cannot be reached', { cause })
 }
 
-async function readJson(response: WorkerResponse, bytesMax: number): Promise<unknown> {
+/** JSON of at most `bytesMax` bytes; undefined where it is none. */
+export async function readJson(response: WorkerResponse, bytesMax: number): Promise<unknown> {
   const utf8 = new TextDecoder()
   let text = ''
   const reader = response.body?.getReader()

@@ -86,12 +86,7 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
     })
   })
 
-  app.post('/v1/sessions', jobBodyLimit(), async (c) => {
-    const body = new Uint8Array(await c.req.arrayBuffer())
-    const tenant = await authorize(c, { key, body, nowMs: dependencies.now() })
-    const call = parseWith(sessionCallSchema, parseJson(body))
-    return c.json(await answerSessionCall(sessions.service, tenant, call))
-  })
+  addSessionRoute(app, key, dependencies)
 
   app.notFound((c) =>
     refuse(c, new ApiError('not_found', `no route ${c.req.method} ${c.req.path}`)),
@@ -102,6 +97,25 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
     return refuse(c, known)
   })
   return app
+}
+
+/** Calls about sessions; what is asked is in the body, so that the token signs it. */
+function addSessionRoute(
+  app: Hono,
+  key: JobKey,
+  { engine, sessions, now }: ServerDependencies,
+): void {
+  const options = {
+    sessions: sessions.service,
+    jobs: sessions.jobs,
+    cancel: (jobId: string) => engine.cancel(jobId),
+  }
+  app.post('/v1/sessions', jobBodyLimit(), async (c) => {
+    const body = new Uint8Array(await c.req.arrayBuffer())
+    const tenant = await authorize(c, { key, body, nowMs: now() })
+    const call = parseWith(sessionCallSchema, parseJson(body))
+    return c.json(await answerSessionCall(options, tenant, call))
+  })
 }
 
 function jobBodyLimit() {

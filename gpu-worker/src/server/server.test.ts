@@ -151,7 +151,13 @@ describe('the worker over HTTP, with the real engine', () => {
     [
       'a turn appended to no session',
       JSON.stringify(
-        makeJob({ session: { id: 's', append: { turnEndIds: [] }, onDisconnect: 'rollback' } }),
+        makeJob({
+          session: {
+            id: 's',
+            append: { turnEndIds: [], fillContext: false },
+            onDisconnect: 'rollback',
+          },
+        }),
       ),
       404,
       'session_not_found',

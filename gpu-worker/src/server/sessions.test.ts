@@ -25,7 +25,7 @@ const makeJob = (tokenIds: number[], change: Partial<Job> = {}): Job => ({
 const inSession = (id: string, change: Partial<JobSession> = {}): { session: JobSession } => ({
   session: { id, onDisconnect: 'rollback', ...change },
 })
-const append = { turnEndIds: [] }
+const append = { turnEndIds: [], fillContext: false }
 
 function textOf(events: readonly JobEvent[]): number[] {
   const tokens = events.flatMap((event) =>
@@ -190,7 +190,5 @@ describe('sessions of a worker, with the real engine', () => {
       rest.sessions.map(({ id }) => id),
       ['b', 'c'],
     )
-    const created = await worker.call({ operation: 'create' }, tenant)
-    assert.match(created.sessions[0]!.id, /^[0-9a-f-]{36}$/)
   })
 })

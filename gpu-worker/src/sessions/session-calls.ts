@@ -1,10 +1,18 @@
 import type { SessionAnswer, SessionCall, SessionFacts } from '@setblock/shared'
+import type { SessionJobs } from './session-jobs.ts'
 import type { SessionService } from './session-service.ts'
 import type { SessionState } from './session-states.ts'
 
+export interface SessionCallOptions {
+  readonly sessions: SessionService
+  readonly jobs: SessionJobs
+  /** Ends a job before its next forward. */
+  readonly cancel: (jobId: string) => void
+}
+
 /** One call about sessions of a tenant. @throws ApiError of the session. */
 export async function answerSessionCall(
-  sessions: SessionService,
+  { sessions, jobs, cancel }: SessionCallOptions,
   tenant: string,
   call: SessionCall,
 ): Promise<SessionAnswer> {
@@ -23,6 +31,8 @@ export async function answerSessionCall(
       return { sessions: [] }
     case 'fork':
       return one(await sessions.fork(tenant, call.id, { id: call.newId, ttlMs: call.ttlMs }))
+    case 'end-turn':
+      return one(await jobs.endTurn(tenant, call, cancel))
   }
 }
 

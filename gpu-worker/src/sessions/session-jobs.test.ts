@@ -58,6 +58,42 @@ test('a finished turn holds the prompt and the text up to its end, nothing revea
   assert.deepEqual((await sessions.get('tenant', 's')).tokenIds, [1, 2, 10, 20, 30])
 })
 
+test('a turn ends where its text ended, whether its job is running or over', async () => {
+  const { sessions, jobs } = setUp()
+  const running = await jobs.prepare(jobIn('s', 'rollback'), 'tenant')
+  running.observe(reveal([2, 3, 4], [10, 20, 30]))
+  const cut = { id: 's', jobId: 'job', tokens: 4 }
+  const ended = jobs.endTurn('tenant', cut, () => void running.abandon('client-gone'))
+  assert.equal((await ended).version, 1)
+  assert.deepEqual((await ended).tokenIds, [1, 2, 10, 20])
+
+  const over = await jobs.prepare(jobIn('s', 'rollback'), 'tenant')
+  over.observe(reveal([2, 3, 4], [10, 20, 30]))
+  await over.finish(endAfter(3))
+  const after = await jobs.endTurn('tenant', cut, assert.fail)
+  assert.deepEqual([after.version, after.tokenIds], [3, [1, 2, 10, 20]])
+  const again = await jobs.endTurn('tenant', { ...cut, jobId: 'another', tokens: 1 }, assert.fail)
+  assert.equal(again.version, 3)
+  await assert.rejects(jobs.endTurn('other', cut, assert.fail), /there is no s/)
+  assert.deepEqual((await sessions.get('tenant', 's')).tokenIds, [1, 2, 10, 20])
+})
+
+test('an appended turn without a bound of its own fills the context', async () => {
+  const { jobs } = setUp()
+  const first = await jobs.prepare(jobIn('s', 'rollback'), 'tenant')
+  await first.finish(endAfter(0))
+  const session = { id: 's', onDisconnect: 'rollback' } as const
+  const next = (fillContext: boolean): Job => ({
+    ...jobIn('s', 'rollback'),
+    maxTokens: 97,
+    session: { ...session, append: { turnEndIds: [], fillContext } },
+  })
+  await assert.rejects(jobs.prepare(next(false), 'tenant'), /exceed the context of 100/)
+  const filled = await jobs.prepare(next(true), 'tenant')
+  assert.equal(filled.job.maxTokens, 96)
+  await filled.abandon('failed')
+})
+
 for (const [why, onDisconnect, kept] of [
   ['client-gone', 'keep', [1, 2, 10]],
   ['client-gone', 'rollback', undefined],

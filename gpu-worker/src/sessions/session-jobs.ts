@@ -3,6 +3,7 @@ import type { KvBlock } from '../scheduler/kv-carry.ts'
 import type { KvBlocks } from './kv-blocks.ts'
 import { SequenceText } from './sequence-text.ts'
 import type { SessionService, Turn } from './session-service.ts'
+import type { SessionState } from './session-states.ts'
 
 export interface SessionJobsOptions {
   readonly sessions: SessionService
@@ -29,6 +30,8 @@ export class PreparedJob {
   readonly #turn: Turn | undefined
   readonly #onOver: (job: PreparedJob) => void
   readonly #text: SequenceText
+  /** Where the text ended, in tokens of the whole sequence, if it did before the job. */
+  #textEnd = Number.POSITIVE_INFINITY
 
   constructor(job: Job, prefix: readonly KvBlock[], options: PreparedJobOptions) {
     this.job = job
@@ -38,6 +41,16 @@ export class PreparedJob {
     this.#turn = options.turn
     this.#onOver = options.onOver
     this.#text = new SequenceText(job.tokenIds)
+  }
+
+  /** Whether this is that job of that session. */
+  is(tenant: string, { id, jobId }: { id: string; jobId: string }): boolean {
+    return this.#tenant === tenant && this.job.session?.id === id && this.job.id === jobId
+  }
+
+  /** The text has ended there; what the job reveals beyond is not part of the turn. */
+  endText(tokens: number): void {
+    this.#textEnd = tokens
   }
 
   /** Whether the job goes on when its client leaves. */
@@ -63,7 +76,8 @@ export class PreparedJob {
   async finish(end: EndEvent): Promise<EndEvent> {
     try {
       if (this.#turn === undefined) return end
-      const tokens = this.job.tokenIds.length + end.usage.completionTokens
+      const whole = this.job.tokenIds.length + end.usage.completionTokens
+      const tokens = Math.min(whole, this.#textEnd)
       const { id, version } = await this.#turn.commit(this.#text.known().slice(0, tokens))
       return { ...end, session: { id, version } }
     } finally {
@@ -78,7 +92,10 @@ export class PreparedJob {
   async abandon(why: 'client-gone' | 'failed'): Promise<void> {
     const keeps = why === 'client-gone' && this.job.session?.onDisconnect === 'keep'
     try {
-      if (keeps) await this.#turn?.commit(this.#text.known())
+      const { length } = this.#text.known()
+      if (length >= this.#textEnd) {
+        await this.#turn?.commit(this.#text.known().slice(0, this.#textEnd))
+      } else if (keeps) await this.#turn?.commit(this.#text.known())
       else this.#turn?.release()
     } finally {
       this.#onOver(this)
@@ -89,8 +106,8 @@ export class PreparedJob {
 /** Makes a job that names a session, or shares a prefix with an earlier one, ready to run. */
 export class SessionJobs {
   readonly #options: SessionJobsOptions
-  readonly #open = new Set<PreparedJob>()
-  #settled: (() => void) | undefined
+  /** Jobs whose turn is not over, and what resolves when it is. */
+  readonly #open = new Map<PreparedJob, PromiseWithResolvers<void>>()
 
   constructor(options: SessionJobsOptions) {
     this.#options = options
@@ -106,21 +123,36 @@ export class SessionJobs {
     const turn = session && (await sessions.begin(tenant, turnRequest(job, session)))
     try {
       const tokenIds = [...(turn?.tokenIds ?? job.tokenIds)]
-      this.#assertFits(tokenIds, job)
+      const maxTokens = this.#fitTokens(tokenIds.length, job)
       const prefix = await blocks.load(tenant, tokenIds)
-      return this.#track({ ...job, tokenIds }, prefix.blocks, { tenant, turn })
+      return this.#track({ ...job, tokenIds, maxTokens }, prefix.blocks, { tenant, turn })
     } catch (error) {
       turn?.release()
       throw error
     }
   }
 
+  /**
+   * Ends a turn where its text has ended, whether its job is still running or not; `cancel` ends
+   * the job. @returns the session as the turn leaves it
+   */
+  async endTurn(
+    tenant: string,
+    { id, jobId, tokens }: { id: string; jobId: string; tokens: number },
+    cancel: (jobId: string) => void,
+  ): Promise<SessionState> {
+    const running = [...this.#open.keys()].find((job) => job.is(tenant, { id, jobId }))
+    if (running !== undefined) {
+      running.endText(tokens)
+      cancel(jobId)
+      await this.#open.get(running)?.promise
+    }
+    return this.#options.sessions.cutTurn(tenant, { id, turnId: jobId, tokens })
+  }
+
   /** Resolves when every prepared job is over. */
   async settled(): Promise<void> {
-    if (this.#open.size === 0) return
-    await new Promise<void>((resolve) => {
-      this.#settled = resolve
-    })
+    await Promise.all([...this.#open.values()].map(({ promise }) => promise))
   }
 
   #track(
@@ -129,23 +161,26 @@ export class SessionJobs {
     owner: Pick<PreparedJobOptions, 'tenant' | 'turn'>,
   ): PreparedJob {
     const onOver = (over: PreparedJob): void => {
+      this.#open.get(over)?.resolve()
       this.#open.delete(over)
-      if (this.#open.size === 0) this.#settled?.()
     }
     const { blocks } = this.#options
     const prepared = new PreparedJob(job, prefix, { ...owner, blocks, onOver })
-    this.#open.add(prepared)
+    this.#open.set(prepared, Promise.withResolvers())
     return prepared
   }
 
-  #assertFits(tokenIds: readonly number[], { maxTokens }: Job): void {
+  /** Tokens that the job may generate behind its whole sequence. @throws ApiError if it wants more */
+  #fitTokens(length: number, { maxTokens, session }: Job): number {
     const { contextLength } = this.#options
-    if (tokenIds.length + maxTokens <= contextLength) return
-    const text = `session: ${tokenIds.length} tokens and ${maxTokens} more exceed the context of ${contextLength}`
+    const room = contextLength - length
+    if (maxTokens <= room) return maxTokens
+    if (session?.append?.fillContext === true && room > 0) return room
+    const text = `session: ${length} tokens and ${maxTokens} more exceed the context of ${contextLength}`
     throw new ApiError('context_length_exceeded', text, { param: 'session' })
   }
 }
 
-function turnRequest({ tokenIds }: Job, { id, append, ifVersion }: JobSession) {
-  return { id, tokenIds, turnEndIds: append?.turnEndIds, ifVersion }
+function turnRequest({ id: turnId, tokenIds }: Job, { id, append, ifVersion }: JobSession) {
+  return { id, turnId, tokenIds, turnEndIds: append?.turnEndIds, ifVersion }
 }

@@ -37,7 +37,7 @@ async function turn(service: SessionService, id: string, tokenIds: number[]): Pr
 
 test('a session is created, read, continued, forked and deleted', async () => {
   const service = open()
-  const { id, version } = await service.create('t', {})
+  const { id, version } = await service.create('t', { id: 's1' })
   assert.equal(version, 1)
   const first = await service.begin('t', { id, tokenIds: [1, 2], turnEndIds: [] })
   assert.deepEqual(first.tokenIds, [1, 2])
@@ -139,7 +139,7 @@ test('no tenant sees, lists, changes or collides with sessions of another', asyn
   await turn(service, 'mine', [1])
   await refuses(service.get('other', 'mine'), 'session_not_found')
   await refuses(service.remove('other', 'mine'), 'session_not_found')
-  await refuses(service.fork('other', 'mine', {}), 'session_not_found')
+  await refuses(service.fork('other', 'mine', { id: 'copy' }), 'session_not_found')
   assert.deepEqual((await service.list('other', {})).sessions, [])
   assert.equal((await service.create('other', { id: 'mine' })).version, 1)
   assert.deepEqual((await service.get('t', 'mine')).tokenIds, [1])

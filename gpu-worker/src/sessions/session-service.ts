@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { ApiError, limits } from '@setblock/shared'
 import type { SessionState, SessionStates } from './session-states.ts'
 
@@ -9,8 +8,7 @@ export interface SessionServiceOptions {
 }
 
 export interface NewSession {
-  /** Made up by us unless given. */
-  readonly id?: string | undefined
+  readonly id: string
   readonly ttlMs?: number | undefined
 }
 
@@ -31,6 +29,8 @@ export interface Turn {
 }
 
 export interface TurnRequest {
+  /** The job of the turn. */
+  readonly turnId?: string | undefined
   readonly id: string
   readonly tokenIds: readonly number[]
   /**
@@ -56,7 +56,7 @@ export class SessionService {
   /** @throws ApiError `session_exists`, `session_limit_exceeded` */
   async create(
     tenant: string,
-    { id = randomUUID(), ttlMs = limits.sessionTtlMs }: NewSession,
+    { id, ttlMs = limits.sessionTtlMs }: NewSession,
   ): Promise<SessionState> {
     const before = await this.#options.states.load(tenant, id)
     if (before !== undefined && this.#lives(before)) {
@@ -113,7 +113,7 @@ export class SessionService {
    * @throws ApiError `session_busy`, `session_conflict`, `session_not_found`
    */
   async begin(tenant: string, request: TurnRequest): Promise<Turn> {
-    const { id, tokenIds, turnEndIds, ifVersion } = request
+    const { id, tokenIds, turnEndIds, ifVersion, turnId } = request
     const release = this.#occupy(tenant, id)
     try {
       const before = await this.#options.states.load(tenant, id)
@@ -127,13 +127,29 @@ export class SessionService {
       return {
         tokenIds:
           turnEndIds === undefined ? tokenIds : appended(base.tokenIds, turnEndIds, tokenIds),
-        commit: (after) => this.#replace(tenant, from, { tokenIds: [...after] }).finally(release),
+        commit: (after) =>
+          this.#replace(tenant, from, { tokenIds: [...after], turnId }).finally(release),
         release,
       }
     } catch (error) {
       release()
       throw error
     }
+  }
+
+  /**
+   * Cuts the last turn to where its text ended, if that turn made the session what it is.
+   * @throws ApiError `session_not_found`, `session_busy`, `session_conflict`
+   */
+  async cutTurn(
+    tenant: string,
+    { id, turnId, tokens }: { id: string; turnId: string; tokens: number },
+  ): Promise<SessionState> {
+    return this.#alone(tenant, id, async () => {
+      const state = await this.get(tenant, id)
+      if (state.turnId !== turnId || state.tokenIds.length <= tokens) return state
+      return this.#replace(tenant, state, { tokenIds: state.tokenIds.slice(0, tokens) })
+    })
   }
 
   /** Resolves when the work behind the answers is done. */
@@ -181,10 +197,10 @@ export class SessionService {
     throw new ApiError('session_limit_exceeded', text, { param: 'session' })
   }
 
-  async #alone(tenant: string, id: string, work: () => Promise<void>): Promise<void> {
+  async #alone<Result>(tenant: string, id: string, work: () => Promise<Result>): Promise<Result> {
     const release = this.#occupy(tenant, id)
     try {
-      await work()
+      return await work()
     } finally {
       release()
     }

@@ -15,6 +15,8 @@ const stateSchema = z.strictObject({
   /** A deleted session keeps its version, so that no writer can bring it back unawares. */
   deleted: z.boolean(),
   tokenIds: z.array(z.int().min(0)),
+  /** The job whose turn made this state. */
+  turnId: z.string().optional(),
 })
 
 /** Everything a session is: keys and values are a cache of it. */
