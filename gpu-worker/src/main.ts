@@ -20,6 +20,7 @@ async function main(): Promise<void> {
     precision,
     folder: config.sessionsFolder,
     memoryBytesMax: config.sessionMemoryBytesMax,
+    storeBytesMax: config.sessionDiskBytesMax,
     masterKey: config.atRestKey,
     secret: config.jobSecret,
   })

@@ -46,6 +46,7 @@ export const ERRORS = Object.freeze({
   session_busy: row(409, 'conflict_error'),
   session_conflict: row(409, 'conflict_error'),
   session_limit_exceeded: row(403, 'invalid_request_error'),
+  session_unavailable: row(503, 'overloaded', true),
   session_corrupt: row(410, 'not_found_error'),
   reader_too_slow: row(408, 'request_aborted'),
   events_expired: row(410, 'invalid_request_error'),

@@ -32,6 +32,7 @@ const GENERATION_ERRORS: readonly ErrorCode[] = [
   'session_conflict',
   'session_limit_exceeded',
   'session_corrupt',
+  'session_unavailable',
 ]
 
 const answerHeaders = z.object({

@@ -21,6 +21,7 @@ const PUBLIC_CODES: ReadonlySet<ErrorCode> = new Set([
   'session_conflict',
   'session_limit_exceeded',
   'session_corrupt',
+  'session_unavailable',
 ])
 
 /** Fields of a job, and what a client calls them. */

@@ -41,7 +41,9 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
   app.get('/readyz', (c) => {
     const { state, activeJobs, stats } = engine
     const status = state === 'ready' ? 200 : 503
-    return c.json({ status: state, activeJobs, scheduler: stats }, status)
+    const { blocks } = sessions
+    const kept = { memoryBytes: blocks.memoryBytes, ...blocks.counts }
+    return c.json({ status: state, activeJobs, scheduler: stats, sessions: kept }, status)
   })
 
   app.get('/v1/models', (c) => {

@@ -27,6 +27,8 @@ const environmentSchema = z.object({
   SETBLOCK_SESSIONS: z.string().min(1).optional(),
   /** Keys and values kept in memory between turns. */
   SETBLOCK_SESSION_MEMORY_MB: z.coerce.number().int().min(0).max(1_048_576).default(512),
+  /** Keys and values kept in the folder. */
+  SETBLOCK_SESSION_DISK_MB: z.coerce.number().int().min(0).max(1_073_741_824).default(4096),
   /** Encrypts what is stored: 32 bytes in base64. */
   SETBLOCK_AT_REST_KEY: z
     .base64({ error: 'must be 32 bytes in base64' })
@@ -53,6 +55,7 @@ export interface WorkerConfig {
   readonly queuedWorkMsMax: number
   readonly sessionsFolder: string | undefined
   readonly sessionMemoryBytesMax: number
+  readonly sessionDiskBytesMax: number
   readonly atRestKey: Uint8Array | undefined
 }
 
@@ -78,6 +81,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): WorkerConfig {
     queuedWorkMsMax: value.SETBLOCK_QUEUE_WORK_MS,
     sessionsFolder: value.SETBLOCK_SESSIONS,
     sessionMemoryBytesMax: value.SETBLOCK_SESSION_MEMORY_MB * 1024 * 1024,
+    sessionDiskBytesMax: value.SETBLOCK_SESSION_DISK_MB * 1024 * 1024,
     atRestKey: value.SETBLOCK_AT_REST_KEY,
   })
 }

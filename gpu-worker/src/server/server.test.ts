@@ -50,6 +50,7 @@ describe('the worker over HTTP, with the real engine', () => {
       manifest: engine.manifest,
       precision: 'int8',
       memoryBytesMax: 10_000_000,
+      storeBytesMax: 100_000_000,
       secret: SECRET,
     })
     const app = await createApp({

@@ -93,6 +93,29 @@ test('blocks outlive the process in a store, with and without encryption', async
   }
 })
 
+test('the budget of the store holds, and what was used last stays', async () => {
+  const store = new FolderStore(path.join(root, 'budget'))
+  const stored = async () => (await store.list('kv')).reduce((sum, object) => sum + object.bytes, 0)
+  const [old, recent] = [tokens(2 * B, 10), tokens(2 * B, 500)]
+  const first = create({ store })
+  first.keep('t', old, { first: 0, blocks: blocksOf(old) })
+  await first.flush()
+  const storeBytesMax = 2.2 * (await stored())
+  const kv = create({ store, storeBytesMax, memoryBytesMax: 0 })
+  for (const text of [old, recent]) kv.keep('t', text, { first: 0, blocks: blocksOf(text) })
+  await kv.flush()
+  assert.equal((await loaded(kv, 't', [...old, 1])).length, 2)
+  const third = tokens(B, 900)
+  kv.keep('t', third, { first: 0, blocks: blocksOf(third) })
+  await kv.flush()
+  await kv.sweep()
+  assert.ok((await stored()) <= storeBytesMax)
+  assert.ok(kv.counts.evicted >= 1)
+  assert.equal((await loaded(kv, 't', [...third, 1])).length, 1)
+  assert.equal((await loaded(kv, 't', [...old, 1])).length, 2)
+  assert.ok((await loaded(kv, 't', [...recent, 1])).length < 2)
+})
+
 test('a damaged block is counted, cut off and stored again', async () => {
   const folder = path.join(root, 'damaged')
   const store = new FolderStore(folder)

@@ -3,6 +3,7 @@ import type { KvBlock } from '../scheduler/kv-carry.ts'
 import { blockKeys, CACHE_BLOCK_TOKENS, tenantSalt } from './block-keys.ts'
 import { MemoryTier } from './memory-tier.ts'
 import type { ObjectStore } from './object-store.ts'
+import { chooseEvictions, removeAll } from './sweep.ts'
 import { seal, tenantKey, unseal, type Label } from './seal.ts'
 
 /** A known prefix of a token sequence. */
@@ -18,6 +19,8 @@ export interface KvBlocksOptions {
   readonly memoryBytesMax: number
   /** Where blocks outlive the process; without it they live in memory alone. */
   readonly store?: ObjectStore | undefined
+  /** What the blocks in the store may take together, bytes; a little more until the next sweep. */
+  readonly storeBytesMax?: number
   /** 32 bytes; without it blocks lie in plain. */
   readonly masterKey?: Uint8Array | undefined
   /** Everything keys and values depend on beside the tokens: digest of the graph, layout, numbers per block. */
@@ -31,12 +34,17 @@ export interface KvBlocksCounts {
   corrupt: number
   mismatched: number
   stored: number
+  /** Blocks removed from the store because it was full. */
+  evicted: number
   /** Blocks not written because the queue was full, or the store failed. */
   dropped: number
 }
 
 /** Blocks that may wait to be written; beyond it they are only kept in memory. */
 const WRITES_WAITING_MAX = 256
+/** Each time this part of the store's budget has been written, it is checked. */
+const SWEEPS_PER_FILL = 16
+const FOLDER = 'kv'
 
 /**
  * Keys and values of earlier tokens, addressed by what they were computed from: all tokens up to
@@ -51,11 +59,17 @@ export class KvBlocks {
     corrupt: 0,
     mismatched: 0,
     stored: 0,
+    evicted: 0,
     dropped: 0,
   }
   readonly #options: KvBlocksOptions
   readonly #memory: MemoryTier<KvBlock>
   readonly #writes = new Map<string, Promise<void>>()
+  /** When blocks were used last, milliseconds; the first block of a prefix latest. */
+  readonly #usedMs = new Map<string, number>()
+  #lastUseMs = 0
+  #bytesSinceSweep = 0
+  #sweeping: Promise<void> | undefined
 
   constructor(options: KvBlocksOptions) {
     this.#options = options
@@ -83,7 +97,7 @@ export class KvBlocks {
       }
       blocks.push(block)
     }
-    this.#memory.touch(keys.slice(0, blocks.length))
+    this.#touch(tenant, keys.slice(0, blocks.length))
     return { blocks, restored }
   }
 
@@ -103,12 +117,13 @@ export class KvBlocks {
       this.#memory.put(key, block)
       this.#write(tenant, key, block)
     }
-    this.#memory.touch(keys)
+    this.#touch(tenant, keys)
   }
 
   /** Resolves when everything kept so far is in the store, or was given up. */
   async flush(): Promise<void> {
     await Promise.all(this.#writes.values())
+    await this.#sweeping
   }
 
   #keys(tenant: string, tokenIds: readonly number[], positions: number): string[] {
@@ -146,16 +161,50 @@ export class KvBlocks {
     const writing = store
       .putNew(name, seal(this.#label(name), data, this.#sealingKey(tenant)))
       .then(
-        () => void (this.counts.stored += 1),
+        () => this.#stored(block.byteLength),
         () => void (this.counts.dropped += 1),
       )
       .finally(() => this.#writes.delete(key))
     this.#writes.set(key, writing)
   }
 
+  #stored(bytes: number): void {
+    this.counts.stored += 1
+    this.#bytesSinceSweep += bytes
+    const { storeBytesMax = Number.POSITIVE_INFINITY } = this.#options
+    if (this.#bytesSinceSweep * SWEEPS_PER_FILL < storeBytesMax || this.#sweeping) return
+    this.#bytesSinceSweep = 0
+    this.#sweeping = this.sweep()
+      .catch(() => undefined)
+      .finally(() => (this.#sweeping = undefined))
+  }
+
+  /** Removes the least recently used blocks until the store's budget holds. */
+  async sweep(): Promise<void> {
+    const { store, storeBytesMax = Number.POSITIVE_INFINITY } = this.#options
+    if (store === undefined) return
+    const objects = await store.list(FOLDER)
+    const names = chooseEvictions(objects, storeBytesMax, (name) => this.#usedMs.get(name))
+    this.counts.evicted += await removeAll(store, names)
+    const evicted = new Set(names)
+    const left = new Set(objects.map(({ name }) => name).filter((name) => !evicted.has(name)))
+    for (const name of this.#usedMs.keys()) if (!left.has(name)) this.#usedMs.delete(name)
+  }
+
+  /** The end of a prefix must leave before its beginning, which it is of no use without. */
+  #touch(tenant: string, keys: readonly string[]): void {
+    this.#memory.touch(keys)
+    if (this.#options.store === undefined) return
+    // Two uses within a millisecond still have an order.
+    this.#lastUseMs = Math.max(this.#lastUseMs + 1, Date.now())
+    for (const [index, key] of keys.entries()) {
+      this.#usedMs.set(this.#name(tenant, key), this.#lastUseMs - index / keys.length)
+    }
+  }
+
   #name(tenant: string, key: string): string {
     const folder = createHash('sha256').update(tenant).digest('base64url')
-    return `kv/${folder}/${key.slice(0, 2)}/${key}`
+    return `${FOLDER}/${folder}/${key.slice(0, 2)}/${key}`
   }
 
   #label(name: string): Label {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { ApiError } from '@setblock/shared'
 import * as z from 'zod'
 import type { ObjectStore } from './object-store.ts'
+import { chooseExpired, removeAll } from './sweep.ts'
 import { seal, tenantKey, unseal, type Label } from './seal.ts'
 
 const stateSchema = z.strictObject({
@@ -33,6 +34,7 @@ export interface SessionStatesOptions {
 /** Versions kept behind the newest: a reader may be about to open them. */
 const VERSIONS_KEPT = 2
 const VERSION_DIGITS = 12
+const FOLDER = 'sessions'
 
 /**
  * The truth of every session: one immutable object for each version, the highest is the state. Two
@@ -63,7 +65,7 @@ export class SessionStates {
     const name = nameOf(folderOf(tenant, state.id), state.version)
     const data = Buffer.from(JSON.stringify(state))
     const sealed = seal(this.#label(name), data, this.#key(tenant))
-    if (await this.#options.store.putNew(name, sealed)) return
+    if (await this.#options.store.putNew(name, sealed).catch(unavailable)) return
     throw new ApiError('session_conflict', `session: ${state.id} was changed elsewhere meanwhile`, {
       param: 'session',
     })
@@ -75,10 +77,10 @@ export class SessionStates {
     for (const name of names.slice(0, -VERSIONS_KEPT)) await this.#options.store.remove(name)
   }
 
-  /** Removes every trace; only for sessions long past their end. */
-  async erase(tenant: string, id: string): Promise<void> {
-    for (const name of await this.#names(folderOf(tenant, id)))
-      await this.#options.store.remove(name)
+  /** Removes sessions whose last change is older than `ageMaxMs`, deleted ones included. */
+  async sweep(ageMaxMs: number): Promise<void> {
+    const { store } = this.#options
+    await removeAll(store, chooseExpired(await store.list(FOLDER), ageMaxMs))
   }
 
   /** Sessions of a tenant that have a state, the deleted and the expired included. */
@@ -101,7 +103,7 @@ export class SessionStates {
 
   /** Ascending, so that the newest version of a session comes last. */
   async #names(folder: string): Promise<string[]> {
-    const objects = await this.#options.store.list(folder)
+    const objects = await this.#options.store.list(folder).catch(unavailable)
     return objects.map(({ name }) => name).sort()
   }
 
@@ -111,7 +113,7 @@ export class SessionStates {
         param: 'session',
         cause: new Error(why),
       })
-    const sealed = await this.#options.store.get(name)
+    const sealed = await this.#options.store.get(name).catch(unavailable)
     if (sealed === undefined) throw broken('the state was pruned while it was read')
     const data = unseal(sealed, this.#label(name), this.#key(tenant))
     if (data === 'corrupt' || data === 'mismatch') throw broken(data)
@@ -130,7 +132,7 @@ export class SessionStates {
 
 const sessionFolder = (name: string): string => name.slice(0, name.lastIndexOf('/'))
 
-const tenantFolder = (tenant: string): string => `sessions/${digest(tenant)}`
+const tenantFolder = (tenant: string): string => `${FOLDER}/${digest(tenant)}`
 
 /** Digests, so that no id a client chose ever becomes part of a path. */
 function folderOf(tenant: string, id: string): string {
@@ -143,4 +145,12 @@ function nameOf(folder: string, version: number): string {
 
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('base64url')
+}
+
+/** A store that is full, read-only or out of reach: the same turn may succeed later. */
+function unavailable(cause: unknown): never {
+  throw new ApiError('session_unavailable', 'session: the session store does not answer', {
+    param: 'session',
+    cause,
+  })
 }

@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto'
-import { assert, type Manifest } from '@setblock/shared'
+import { assert, limits, type Manifest } from '@setblock/shared'
 import { CACHE_BLOCK_TOKENS } from './block-keys.ts'
 import { FolderStore } from './folder-store.ts'
 import { KvBlocks } from './kv-blocks.ts'
@@ -15,11 +15,16 @@ export interface WorkerSessionsOptions {
   readonly folder?: string | undefined
   /** Host memory for keys and values between turns, bytes. */
   readonly memoryBytesMax: number
+  /** What keys and values in the folder may take, bytes. */
+  readonly storeBytesMax: number
   /** Encrypts what is stored, 32 bytes. */
   readonly masterKey?: Uint8Array | undefined
   /** The deployment's secret; what is derived from it salts the keys of cached blocks. */
   readonly secret: string
 }
+
+/** How often sessions that nobody can continue any more are looked for. */
+const SWEEP_MS = 3_600_000
 
 /** The sessions of a worker: what they are, and the jobs that continue them. */
 export interface WorkerSessions {
@@ -31,7 +36,7 @@ export interface WorkerSessions {
 }
 
 export async function openWorkerSessions(options: WorkerSessionsOptions): Promise<WorkerSessions> {
-  const { manifest, folder, masterKey, memoryBytesMax } = options
+  const { manifest, folder, masterKey, memoryBytesMax, storeBytesMax } = options
   const folderStore = folder === undefined ? undefined : new FolderStore(folder)
   await folderStore?.removePartials()
   const states = new SessionStates({
@@ -42,6 +47,7 @@ export async function openWorkerSessions(options: WorkerSessionsOptions): Promis
   const service = new SessionService({ states, now: steadyNow })
   const blocks = new KvBlocks({
     memoryBytesMax,
+    storeBytesMax,
     // Without a folder the memory tier is all there is to be had.
     store: folderStore,
     masterKey,
@@ -53,6 +59,12 @@ export async function openWorkerSessions(options: WorkerSessionsOptions): Promis
     blocks,
     contextLength: manifest.contextLength,
   })
+  await states.sweep(limits.sessionTtlMsMax)
+  await blocks.sweep()
+  const sweeping = setInterval(() => {
+    void states.sweep(limits.sessionTtlMsMax).catch(() => undefined)
+  }, SWEEP_MS)
+  sweeping.unref()
   const flush = async (): Promise<void> => {
     await jobs.settled()
     await Promise.all([service.flush(), blocks.flush()])

@@ -50,6 +50,7 @@ export class SessionWorker {
       folder,
       masterKey,
       memoryBytesMax: options.memoryBytesMax ?? 10_000_000,
+      storeBytesMax: 100_000_000,
       secret: SECRET,
     })
     const log = (): void => undefined
