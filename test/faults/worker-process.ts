@@ -66,6 +66,10 @@ export class WorkerProcess {
     return new WorkerProcess(child, port)
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   /** No time for last words. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL')
@@ -90,12 +94,17 @@ export class WorkerProcess {
   }
 
   /** All events of a job, or those that came before the worker died. @throws Refused */
-  async run(job: Job, tenant: string): Promise<JobEvent[]> {
+  async run(
+    job: Job,
+    tenant: string,
+    onEvent: (event: JobEvent) => void = () => undefined,
+  ): Promise<JobEvent[]> {
     const response = await this.#post('/v1/jobs', job, tenant)
     const events: JobEvent[] = []
     try {
       for await (const event of parseEvents(response.body as ReadableStream<Uint8Array>)) {
         events.push(event)
+        onEvent(event)
       }
     } catch {
       // Killed in the middle: what came so far is all that was said.
