@@ -19,6 +19,7 @@ async function main(): Promise<void> {
     manifest: engine.manifest,
     precision,
     folder: config.sessionsFolder,
+    bucket: config.sessionsBucket,
     memoryBytesMax: config.sessionMemoryBytesMax,
     storeBytesMax: config.sessionDiskBytesMax,
     masterKey: config.atRestKey,

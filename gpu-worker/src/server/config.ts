@@ -2,8 +2,14 @@ import { fileURLToPath } from 'node:url'
 import { limits } from '@setblock/shared'
 import * as z from 'zod'
 import { KV_BYTES_MAX_DEFAULT } from '../engine/kv-pool.ts'
+import type { S3StoreOptions } from '../sessions/s3-store.ts'
 
 const bundledModel = fileURLToPath(new URL('../../../models/setblock-nano', import.meta.url))
+
+function toBucket(url: string): { bucket: string; prefix: string } {
+  const [bucket = '', ...path] = url.slice('s3://'.length).split('/')
+  return { bucket, prefix: path.join('/') }
+}
 
 const environmentSchema = z.object({
   SETBLOCK_WORKER_HOST: z.string().min(1).default('127.0.0.1'),
@@ -25,6 +31,14 @@ const environmentSchema = z.object({
   SETBLOCK_KV_BYTES_MAX: z.coerce.number().int().min(1).default(KV_BYTES_MAX_DEFAULT),
   /** Where sessions are kept; without it they live as long as the process. */
   SETBLOCK_SESSIONS: z.string().min(1).optional(),
+  /** A bucket that workers share: s3://bucket/prefix; credentials as AWS's tools take them. */
+  SETBLOCK_SESSIONS_BUCKET: z
+    .string()
+    .regex(/^s3:\/\/[a-z0-9][a-z0-9.-]*(\/[\w-]+)*$/, 'must be s3://bucket/prefix')
+    .transform(toBucket)
+    .optional(),
+  /** Of R2, MinIO and the like. */
+  SETBLOCK_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   /** Keys and values kept in memory between turns. */
   SETBLOCK_SESSION_MEMORY_MB: z.coerce.number().int().min(0).max(1_048_576).default(512),
   /** Keys and values kept in the folder. */
@@ -54,6 +68,7 @@ export interface WorkerConfig {
   readonly queueLengthMax: number
   readonly queuedWorkMsMax: number
   readonly sessionsFolder: string | undefined
+  readonly sessionsBucket: S3StoreOptions | undefined
   readonly sessionMemoryBytesMax: number
   readonly sessionDiskBytesMax: number
   readonly atRestKey: Uint8Array | undefined
@@ -80,6 +95,10 @@ export function readConfig(environment: NodeJS.ProcessEnv): WorkerConfig {
     queueLengthMax: value.SETBLOCK_QUEUE_MAX,
     queuedWorkMsMax: value.SETBLOCK_QUEUE_WORK_MS,
     sessionsFolder: value.SETBLOCK_SESSIONS,
+    sessionsBucket: value.SETBLOCK_SESSIONS_BUCKET && {
+      ...value.SETBLOCK_SESSIONS_BUCKET,
+      endpoint: value.SETBLOCK_S3_ENDPOINT,
+    },
     sessionMemoryBytesMax: value.SETBLOCK_SESSION_MEMORY_MB * 1024 * 1024,
     sessionDiskBytesMax: value.SETBLOCK_SESSION_DISK_MB * 1024 * 1024,
     atRestKey: value.SETBLOCK_AT_REST_KEY,

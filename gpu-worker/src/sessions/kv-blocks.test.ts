@@ -101,7 +101,7 @@ test('the budget of the store holds, and what was used last stays', async () => 
   first.keep('t', old, { first: 0, blocks: blocksOf(old) })
   await first.flush()
   const storeBytesMax = 2.2 * (await stored())
-  const kv = create({ store, storeBytesMax, memoryBytesMax: 0 })
+  const kv = create({ store, local: { store, bytesMax: storeBytesMax }, memoryBytesMax: 0 })
   for (const text of [old, recent]) kv.keep('t', text, { first: 0, blocks: blocksOf(text) })
   await kv.flush()
   assert.equal((await loaded(kv, 't', [...old, 1])).length, 2)

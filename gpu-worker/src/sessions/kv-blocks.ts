@@ -19,8 +19,8 @@ export interface KvBlocksOptions {
   readonly memoryBytesMax: number
   /** Where blocks outlive the process; without it they live in memory alone. */
   readonly store?: ObjectStore | undefined
-  /** What the blocks in the store may take together, bytes; a little more until the next sweep. */
-  readonly storeBytesMax?: number
+  /** The part of the store that is this machine's own, and what blocks there may take together. */
+  readonly local?: { readonly store: ObjectStore; readonly bytesMax: number } | undefined
   /** 32 bytes; without it blocks lie in plain. */
   readonly masterKey?: Uint8Array | undefined
   /** Everything keys and values depend on beside the tokens: digest of the graph, layout, numbers per block. */
@@ -171,20 +171,22 @@ export class KvBlocks {
   #stored(bytes: number): void {
     this.counts.stored += 1
     this.#bytesSinceSweep += bytes
-    const { storeBytesMax = Number.POSITIVE_INFINITY } = this.#options
-    if (this.#bytesSinceSweep * SWEEPS_PER_FILL < storeBytesMax || this.#sweeping) return
+    const { local } = this.#options
+    if (local === undefined || this.#sweeping) return
+    if (this.#bytesSinceSweep * SWEEPS_PER_FILL < local.bytesMax) return
     this.#bytesSinceSweep = 0
     this.#sweeping = this.sweep()
       .catch(() => undefined)
       .finally(() => (this.#sweeping = undefined))
   }
 
-  /** Removes the least recently used blocks until the store's budget holds. */
+  /** Removes the least recently used blocks until the local store's budget holds. */
   async sweep(): Promise<void> {
-    const { store, storeBytesMax = Number.POSITIVE_INFINITY } = this.#options
-    if (store === undefined) return
+    const { local } = this.#options
+    if (local === undefined) return
+    const { store, bytesMax } = local
     const objects = await store.list(FOLDER)
-    const names = chooseEvictions(objects, storeBytesMax, (name) => this.#usedMs.get(name))
+    const names = chooseEvictions(objects, bytesMax, (name) => this.#usedMs.get(name))
     this.counts.evicted += await removeAll(store, names)
     const evicted = new Set(names)
     const left = new Set(objects.map(({ name }) => name).filter((name) => !evicted.has(name)))
@@ -194,7 +196,7 @@ export class KvBlocks {
   /** The end of a prefix must leave before its beginning, which it is of no use without. */
   #touch(tenant: string, keys: readonly string[]): void {
     this.#memory.touch(keys)
-    if (this.#options.store === undefined) return
+    if (this.#options.local === undefined) return
     // Two uses within a millisecond still have an order.
     this.#lastUseMs = Math.max(this.#lastUseMs + 1, Date.now())
     for (const [index, key] of keys.entries()) {

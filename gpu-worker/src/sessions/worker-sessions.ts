@@ -4,15 +4,19 @@ import { CACHE_BLOCK_TOKENS } from './block-keys.ts'
 import { FolderStore } from './folder-store.ts'
 import { KvBlocks } from './kv-blocks.ts'
 import { MemoryStore } from './memory-store.ts'
+import { S3Store, type S3StoreOptions } from './s3-store.ts'
 import { SessionJobs } from './session-jobs.ts'
 import { SessionService } from './session-service.ts'
 import { SessionStates } from './session-states.ts'
+import { TieredStore } from './tiered-store.ts'
 
 export interface WorkerSessionsOptions {
   readonly manifest: Manifest
   readonly precision: string
-  /** Where sessions outlive the process; without it they live as long as the worker. */
+  /** Where sessions outlive the process; without it and a bucket they live as long as the worker. */
   readonly folder?: string | undefined
+  /** A bucket that several workers share: the truth is there then, and the folder is a cache of it. */
+  readonly bucket?: S3StoreOptions | undefined
   /** Host memory for keys and values between turns, bytes. */
   readonly memoryBytesMax: number
   /** What keys and values in the folder may take, bytes. */
@@ -39,17 +43,18 @@ export async function openWorkerSessions(options: WorkerSessionsOptions): Promis
   const { manifest, folder, masterKey, memoryBytesMax, storeBytesMax } = options
   const folderStore = folder === undefined ? undefined : new FolderStore(folder)
   await folderStore?.removePartials()
+  const far = options.bucket && new S3Store(options.bucket)
   const states = new SessionStates({
-    store: folderStore ?? new MemoryStore(),
+    store: far ?? folderStore ?? new MemoryStore(),
     tokenizerSha256: manifest.tokenizer.sha256,
     masterKey,
   })
   const service = new SessionService({ states, now: steadyNow })
   const blocks = new KvBlocks({
     memoryBytesMax,
-    storeBytesMax,
-    // Without a folder the memory tier is all there is to be had.
-    store: folderStore,
+    local: folderStore && { store: folderStore, bytesMax: storeBytesMax },
+    // Without either the memory tier is all there is to be had.
+    store: far && folderStore ? new TieredStore(folderStore, far) : (far ?? folderStore),
     masterKey,
     identity: kvIdentity(options),
     secret: new Uint8Array(hkdfSync('sha256', options.secret, '', 'setblock-kv-salt-v1', 32)),
