@@ -9,6 +9,7 @@ export const RETRYABLE_CODES: ReadonlySet<string> = new Set([
   'rate_limit_exceeded',
   'too_many_failed_attempts',
   'deadline_exceeded',
+  'session_unavailable',
 ])
 
 /** What can go wrong on this side; every other code is the API's own. */

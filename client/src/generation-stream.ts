@@ -4,6 +4,7 @@ import type {
   FinishReason,
   GenerationEvent,
   RevealEvent,
+  SessionVersion,
   StartEvent,
   Usage,
 } from './wire.ts'
@@ -16,6 +17,7 @@ export interface Answer {
   text: string
   finish_reason: FinishReason
   usage: Usage
+  session?: SessionVersion
 }
 
 /** Opens the events of a generation; they end soon after the signal aborts. */
@@ -103,8 +105,8 @@ export class GenerationStream implements AsyncIterable<GenerationEvent> {
       throw clientError('invalid_answer', 'the answer has no start or no end')
     }
     const { id, model, seed } = start
-    const { finish_reason, usage } = end
-    return { id, model, seed, text: this.#text, finish_reason, usage }
+    const { type: _, ...rest } = end
+    return { id, model, seed, text: this.#text, ...rest }
   }
 
   async *#read<T>(select: (event: GenerationEvent) => T | undefined): AsyncGenerator<T> {

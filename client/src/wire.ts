@@ -38,6 +38,12 @@ export interface GenerateSettings {
   response_format?: ResponseFormat
   /** Reveals carry the log probability of each token, and this many of the most likely ones. */
   logprobs?: number
+  /** Continues a session, which is created when it is first named: the server remembers the conversation. */
+  session?: string
+  /** The prompt is only the new turn. */
+  append?: boolean
+  /** What a client that leaves in the middle of a turn leaves of it; `rollback` unless given. */
+  on_disconnect?: 'rollback' | 'keep' | 'continue'
   /** Whether tokens are also sent when they are revealed, with their positions. Here the default is true. */
   reveals?: boolean
 }
@@ -131,10 +137,17 @@ interface DraftCounts {
   accepted: number
 }
 
+/** A session as a turn left it; durable by the time it is told. */
+export interface SessionVersion {
+  id: string
+  version: number
+}
+
 export interface EndEvent {
   type: 'end'
   finish_reason: FinishReason
   usage: Usage
+  session?: SessionVersion
 }
 
 /** What a stream gives; exactly one `end` closes one that did not fail. */

@@ -47,6 +47,9 @@ const settings: Required<GenerateSettings> = {
   },
   logprobs: 2,
   reveals: true,
+  session: 's',
+  append: true,
+  on_disconnect: 'keep',
 }
 
 test('the edge takes every setting the client has', () => {
