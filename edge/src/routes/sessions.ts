@@ -3,6 +3,7 @@ import type { SessionAnswer, SessionFacts } from '@setblock/shared'
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 import * as z from 'zod'
+import { requireScope } from '../auth/require-key.ts'
 import type { EdgeBindings, EdgeDeps } from '../deps.ts'
 import { readJsonBody } from '../http/json-body.ts'
 import { closedObject, refuseField } from '../requests/fields.ts'
@@ -48,6 +49,7 @@ export function sessionRoutes({ workers, limits: edge }: EdgeDeps): Hono<EdgeBin
   }
 
   return new Hono<EdgeBindings>()
+    .use('/sessions/*', requireScope('generate'))
     .post('/sessions', async (c) => {
       const { id = crypto.randomUUID(), ttlMs } = await readNew(c)
       const answer = await workers.session({ operation: 'create', id, ttlMs }, options(c))
