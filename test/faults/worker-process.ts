@@ -14,7 +14,7 @@ import {
 } from '@setblock/shared'
 import { repository } from '../../scripts/start/services.ts'
 
-const SECRET = 'a secret of the fault suite, long enough to sign with'
+export const JOB_SECRET = 'a secret of the fault suite, long enough to sign with'
 
 export interface WorkerProcessOptions {
   readonly modelFolder: string
@@ -38,11 +38,12 @@ export class Refused extends Error {
 /** A worker as it runs in production: its own process, met over HTTP. */
 export class WorkerProcess {
   readonly #child: ChildProcess
-  readonly #base: string
+  /** Where it answers; no trailing slash. */
+  readonly url: string
 
   private constructor(child: ChildProcess, port: number) {
     this.#child = child
-    this.#base = `http://127.0.0.1:${port}`
+    this.url = `http://127.0.0.1:${port}`
   }
 
   static async start(options: WorkerProcessOptions): Promise<WorkerProcess> {
@@ -55,7 +56,7 @@ export class WorkerProcess {
         SETBLOCK_WORKER_PORT: '0',
         SETBLOCK_MODEL: modelFolder,
         SETBLOCK_PRECISION: precision,
-        SETBLOCK_JOB_SECRET: SECRET,
+        SETBLOCK_JOB_SECRET: JOB_SECRET,
         SETBLOCK_THREADS: '1',
         SETBLOCK_SESSION_MEMORY_MB: String(memoryMb),
         SETBLOCK_SESSION_DISK_MB: String(diskMb),
@@ -82,7 +83,7 @@ export class WorkerProcess {
 
   /** What it says of itself at /readyz. */
   async counts(): Promise<Record<string, number>> {
-    const response = await fetch(`${this.#base}/readyz`)
+    const response = await fetch(`${this.url}/readyz`)
     const { sessions } = (await response.json()) as { sessions: Record<string, number> }
     return sessions
   }
@@ -114,14 +115,14 @@ export class WorkerProcess {
 
   async #post(route: string, body: object, tenant: string): Promise<Response> {
     const text = JSON.stringify(body)
-    const key = await importJobSecret(SECRET)
+    const key = await importJobSecret(JOB_SECRET)
     const payload = { tenant, expiresAt: Date.now() + 30_000, bodySha256: await sha256Hex(text) }
     const headers = {
       authorization: `Bearer ${await signJobToken(key, payload)}`,
       'content-type': 'application/json',
     }
     const request = { method: 'POST', body: text, headers }
-    const response = await fetch(this.#base + route, request).catch(() => undefined)
+    const response = await fetch(this.url + route, request).catch(() => undefined)
     if (response === undefined) throw new Refused('unreachable')
     if (response.status === 200) return response
     const { error } = (await response.json()) as { error: { code: string } }
