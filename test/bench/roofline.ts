@@ -26,7 +26,7 @@ import { median, round } from './statistics.ts'
 import { taskRequests } from './workload.ts'
 
 const ROW_COUNTS = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64]
-const PROMPTS = 63
+const PROMPTS = 45
 const ROUNDS = 3
 const CURVE_ROUNDS = 7
 
@@ -65,8 +65,11 @@ await engine.close()
 const curve = (cached: number): RowTimes => medianCurve(idsOnly, cached)
 
 const { graph } = await loadModel(bundledModel, 'int8')
-// The peaks are those of one row's forward; wider ones may use more threads.
-const { threads } = chooseThreads({ graphBytes: graph.byteLength, cores: availableParallelism() })
+const { threads: few, wideThreads } = chooseThreads({
+  graphBytes: graph.byteLength,
+  cores: availableParallelism(),
+})
+const threads = wideThreads ?? few
 const peaks = await measurePeaks({ workingSetBytes: forwardBytes(architecture, full), threads })
 const predictions = configurations(manifest)
   .filter(({ name }) => name !== NTP)
@@ -128,7 +131,11 @@ function rowsTable(): string {
     'bound ms',
     'ms / bound',
   ]
-  return table(`t(rows) of ${manifest.id}, ${threads} threads, ${facts.machine}`, header, rows)
+  return table(
+    `t(rows) of ${manifest.id}, up to ${threads} threads, ${facts.machine}`,
+    header,
+    rows,
+  )
 }
 
 function peaksText(): string {
