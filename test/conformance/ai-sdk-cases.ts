@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import { APICallError, generateText, jsonSchema, streamText, tool } from 'ai'
+import { APICallError, generateText, jsonSchema, Output, streamText, tool } from 'ai'
+import * as z from 'zod'
 import { aiSdkFailures } from './ai-sdk-failures.ts'
 import { idle, ORDER, STORY } from './case.ts'
 import type { ConformanceCase, ConformanceSuite, Target } from './case.ts'
@@ -11,6 +12,7 @@ function connect({ edgeUrl, key }: Target, fetch?: typeof globalThis.fetch) {
     baseURL: `${edgeUrl}/v1`,
     apiKey: key,
     includeUsage: true,
+    supportsStructuredOutputs: true,
     ...(fetch === undefined ? {} : { fetch }),
   })
 }
@@ -120,6 +122,21 @@ const cases: ConformanceCase[] = [
   },
 ]
 
+const structured: ConformanceCase[] = [
+  {
+    name: 'Output.object with a zod schema: whole, and partial objects of a stream',
+    async run(target) {
+      // Not what the model was trained to answer with: by itself it writes other members.
+      const schema = z.strictObject({ city: z.string(), day: z.enum(['Monday', 'Sunday']) })
+      const options = { model: modelOf(target), prompt: ORDER, output: Output.object({ schema }) }
+      const { output } = await generateText(options)
+      assert.deepEqual(Object.keys(schema.parse(output)), ['city', 'day'])
+      const partials = await Array.fromAsync(streamText(options).partialOutputStream)
+      assert.deepEqual(partials.at(-1), output)
+    },
+  },
+]
+
 const refusals: ConformanceCase[] = [
   {
     name: 'a refusal is an APICallError with our message, and is not retried',
@@ -179,6 +196,6 @@ const refusals: ConformanceCase[] = [
 export const aiSdkSuite: ConformanceSuite = {
   client: 'ai with @ai-sdk/openai-compatible',
   packages: ['ai', '@ai-sdk/openai-compatible'],
-  cases: [...cases, ...refusals],
+  cases: [...cases, ...structured, ...refusals],
   failures: aiSdkFailures,
 }

@@ -1,32 +1,11 @@
 import assert from 'node:assert/strict'
-import OpenAI, {
-  APIUserAbortError,
-  AuthenticationError,
-  BadRequestError,
-  NotFoundError,
-} from 'openai'
+import { APIUserAbortError, AuthenticationError, BadRequestError, NotFoundError } from 'openai'
 import { idle, ORDER, STORY, userSays } from './case.ts'
-import type { ConformanceCase, ConformanceSuite, Target } from './case.ts'
+import type { ConformanceCase, ConformanceSuite } from './case.ts'
+import { complete, connect, stream, textOf, type Extension } from './openai-client.ts'
 import { openAiFailures } from './openai-failures.ts'
 import { openAiParameterCases } from './openai-parameters.ts'
-
-type Extension = Record<string, unknown>
-
-function connect({ edgeUrl, key }: Target, options: { fetch?: typeof fetch } = {}): OpenAI {
-  return new OpenAI({ apiKey: key, baseURL: `${edgeUrl}/v1`, ...options })
-}
-
-function complete(target: Target, fields: Extension = {}) {
-  const body = { model: target.model, messages: userSays(ORDER), ...fields, stream: false as const }
-  return connect(target).chat.completions.create(body)
-}
-
-function stream(target: Target, fields: Extension = {}) {
-  const body = { model: target.model, messages: userSays(ORDER), ...fields, stream: true as const }
-  return connect(target).chat.completions.create(body)
-}
-
-const textOf = (answer: OpenAI.ChatCompletion) => answer.choices[0]?.message.content
+import { openAiStructuredCases } from './openai-structured.ts'
 
 const chat: ConformanceCase[] = [
   {
@@ -267,6 +246,13 @@ const failures: ConformanceCase[] = [
 export const openAiSuite: ConformanceSuite = {
   client: 'openai',
   packages: ['openai'],
-  cases: [...chat, ...logprobs, ...completions, ...failures, ...openAiParameterCases],
+  cases: [
+    ...chat,
+    ...logprobs,
+    ...openAiStructuredCases,
+    ...completions,
+    ...failures,
+    ...openAiParameterCases,
+  ],
   failures: openAiFailures,
 }

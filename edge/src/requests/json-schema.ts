@@ -14,6 +14,7 @@ export interface JsonSchemaNode {
   anyOf?: JsonSchemaNode[] | undefined
   $ref?: string | undefined
   $defs?: Record<string, JsonSchemaNode> | undefined
+  definitions?: Record<string, JsonSchemaNode> | undefined
   properties?: Record<string, JsonSchemaNode> | undefined
   required?: string[] | undefined
   additionalProperties?: boolean | JsonSchemaNode | undefined
@@ -25,6 +26,7 @@ export interface JsonSchemaNode {
 const count = z.int().min(0).optional()
 const bound = z.number().optional()
 const text = textSchema.optional()
+const flag = z.boolean().optional()
 const typeName = z.enum(['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'])
 const some = (): z.ZodType<JsonSchemaNode[]> => z.array(nodeSchema).min(1)
 const named = (): z.ZodType<Record<string, JsonSchemaNode>> =>
@@ -39,9 +41,12 @@ const nodeSchema: z.ZodType<JsonSchemaNode> = closedObject({
   },
   $ref: z
     .string()
-    .regex(/^#(?:\/\$defs\/[^/~]+)?$/, 'must be # or #/$defs/<name>')
+    .regex(/^#(?:\/(?:\$defs|definitions)\/[^/~]+)?$/, 'must be # or #/$defs/<name>')
     .optional(),
   get $defs() {
+    return named().optional()
+  },
+  get definitions() {
     return named().optional()
   },
   get properties() {
@@ -71,6 +76,9 @@ const nodeSchema: z.ZodType<JsonSchemaNode> = closedObject({
   description: text,
   default: z.unknown().optional(),
   examples: z.array(z.unknown()).optional(),
+  deprecated: flag,
+  readOnly: flag,
+  writeOnly: flag,
   $schema: text,
   $comment: text,
 }).meta({
@@ -94,7 +102,11 @@ function findProblem(root: JsonSchemaNode): Problem | undefined {
   if (JSON.stringify(root).length > limits.jsonSchemaCharactersMax) {
     return { path: [], message: `may have ${limits.jsonSchemaCharactersMax} characters of JSON` }
   }
-  const definitions = new Set(Object.keys(root.$defs ?? {}))
+  const definitions = new Set(
+    (['$defs', 'definitions'] as const).flatMap((keyword) =>
+      Object.keys(root[keyword] ?? {}).map((name) => `#/${keyword}/${name}`),
+    ),
+  )
   const open: { node: JsonSchemaNode; path: Problem['path']; depth: number }[] = [
     { node: root, path: [], depth: 1 },
   ]
@@ -117,8 +129,7 @@ function findProblem(root: JsonSchemaNode): Problem | undefined {
 
 function checkNode(node: JsonSchemaNode, definitions: ReadonlySet<string>): Problem | undefined {
   const { $ref, required, properties, additionalProperties } = node
-  const target = $ref?.slice('#/$defs/'.length)
-  if (target !== undefined && target !== '' && !definitions.has(target)) {
+  if ($ref !== undefined && $ref !== '#' && !definitions.has($ref)) {
     return { path: ['$ref'], message: 'leads nowhere' }
   }
   const known = new Set(Object.keys(properties ?? {}))
@@ -130,7 +141,7 @@ function checkNode(node: JsonSchemaNode, definitions: ReadonlySet<string>): Prob
 }
 
 function* childrenOf(node: JsonSchemaNode): Generator<[Problem['path'], JsonSchemaNode]> {
-  for (const keyword of ['$defs', 'properties'] as const) {
+  for (const keyword of ['$defs', 'definitions', 'properties'] as const) {
     for (const [name, inner] of Object.entries(node[keyword] ?? {})) yield [[keyword, name], inner]
   }
   for (const keyword of ['anyOf', 'prefixItems'] as const) {

@@ -25,6 +25,7 @@ const ORDER = {
   required: ['zone', 'items'],
   additionalProperties: false,
   $defs: { zone: { enum: ['north', 'south'] } },
+  definitions: { old: { type: 'null', deprecated: true } },
 }
 
 test('a schema reaches the job as it came, its properties in their order', async (t) => {
