@@ -100,7 +100,7 @@ async function makePlan(options: StartOptions): Promise<Plan> {
   }
 }
 
-interface Start {
+export interface Start {
   /** Remembers a service, so that it is stopped when a later one does not start. */
   readonly keep: (service: Service) => Service
   readonly signal: AbortSignal
@@ -114,7 +114,8 @@ async function startServices(plan: Plan, { keep, signal }: Start): Promise<void>
   await Promise.all([wait(worker, workerUrl(plan)), wait(edge, edgeUrl(plan))])
 }
 
-async function startEdge(plan: Plan, { keep, signal }: Start): Promise<Service> {
+/** Starts the edge alone, with what it needs beside a worker; it may not be ready yet. */
+export async function startEdge(plan: Plan, { keep, signal }: Start): Promise<Service> {
   switch (plan.options.edge) {
     case 'node':
       await finish(keep(startAssetBuild(plan)), signal)

@@ -12,13 +12,8 @@ import type { EdgeRuntime } from '../../scripts/start/options.ts'
 import { findPort } from '../../scripts/start/ports.ts'
 import { waitUntilReady } from '../../scripts/start/ready.ts'
 import type { Service } from '../../scripts/start/service.ts'
-import {
-  edgeUrl,
-  startEdgeOnNode,
-  startEdgeOnWorkers,
-  startMigration,
-  type Plan,
-} from '../../scripts/start/services.ts'
+import { edgeUrl, type Plan } from '../../scripts/start/services.ts'
+import { startEdge } from '../../scripts/start/stack.ts'
 import { statePaths } from '../../scripts/start/state.ts'
 import type { ScriptedTarget } from './case.ts'
 
@@ -52,8 +47,12 @@ export async function startScriptedEdge(edge: EdgeRuntime): Promise<ScriptedEdge
   }
   try {
     const url = edgeUrl(plan)
-    const service = await startEdge(plan, services)
     const { signal } = new AbortController()
+    const keep = (service: Service): Service => {
+      services.push(service)
+      return service
+    }
+    const service = keep(await startEdge(plan, { keep, signal }))
     await waitUntilReady({ service, url: `${url}/readyz`, timeoutMs: READY_TIMEOUT_MS, signal })
     const secretsFile = statePaths(stateFolder).secrets
     const key = await ensureDemoKey({ edgeUrl: url, secrets: plan.secrets, secretsFile })
@@ -65,17 +64,4 @@ export async function startScriptedEdge(edge: EdgeRuntime): Promise<ScriptedEdge
     await stop()
     throw error
   }
-}
-
-async function startEdge(plan: Plan, services: Service[]): Promise<Service> {
-  if (plan.options.edge === 'wrangler') {
-    const migration = startMigration(plan)
-    services.push(migration)
-    await migration.exited
-    if (!migration.succeeded()) throw migration.exitError()
-  }
-  const start = plan.options.edge === 'node' ? startEdgeOnNode : startEdgeOnWorkers
-  const service = await start(plan)
-  services.push(service)
-  return service
 }
