@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job, JobEvent, SessionFacts } from '@setblock/shared'
@@ -97,10 +98,11 @@ export class SessionRounds {
   /** Damages the newest state of one session, and checks that it is refused and never an older one served. */
   async damageState(): Promise<void> {
     const { modelFolder, folder } = this.#options
-    const files = await filesBelow(path.join(folder, 'sessions'))
-    const file = this.#random.pick(files)
-    const siblings = files.filter((other) => path.dirname(other) === path.dirname(file))
-    await flipBit(siblings.at(-1)!, this.#random.below(8 * 80))
+    const stored = this.#sessions.filter(({ version }) => version > 0)
+    if (stored.length === 0) return
+    const { tenant, id } = this.#random.pick(stored)
+    const versions = await filesBelow(path.join(folder, 'sessions', digest(tenant), digest(id)))
+    await flipBit(versions.at(-1)!, this.#random.below(8 * 80))
     this.#counts.damagedStates += 1
     const worker = await WorkerProcess.start({ modelFolder, folder })
     try {
@@ -219,6 +221,11 @@ export class SessionRounds {
       sampling: { temperature: 0, topP: 1, topK: 0, seed: 1 },
     }
   }
+}
+
+/** How the store names what a client has named. */
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
 }
 
 async function readFacts(
