@@ -78,10 +78,13 @@ export function chatSuite(edge: EdgeRuntime): void {
       const verified = await complete({ mode: 'verified' })
       const plain = await complete()
       assert.equal(verified.choices[0]?.message.content, ntp.choices[0]?.message.content)
-      assert.equal(usageOf(plain).forward_passes, usageOf(verified).forward_passes)
+      assert.equal(plain.choices[0]?.message.content, ntp.choices[0]?.message.content)
       assert.equal(usageOf(plain).completion_tokens, usageOf(verified).completion_tokens)
       assert.equal(usageOf(ntp).tokens_per_forward, 1)
-      assert.ok(usageOf(verified).forward_passes * 1.5 < usageOf(ntp).forward_passes)
+      // How many exactly depends on what rows cost on this machine.
+      for (const several of [verified, plain]) {
+        assert.ok(usageOf(several).forward_passes * 1.5 < usageOf(ntp).forward_passes)
+      }
     })
 
     test('gamma selects sbd and changes the number of forwards', async () => {
