@@ -26,6 +26,9 @@ COPY shared ./shared
 COPY gpu-worker ./gpu-worker
 COPY models ./models
 COPY infra/probe.cjs ./infra/
+ENV SETBLOCK_SESSIONS=/sessions
+RUN install --directory --owner=node --mode=700 /sessions
+VOLUME /sessions
 USER node
 EXPOSE 8788
 # Unhealthy until the model is loaded, and again while it drains.
