@@ -66,8 +66,6 @@ const nodeSchema: z.ZodType<JsonSchemaNode> = closedObject({
   maxItems: count,
   minLength: count,
   maxLength: count,
-  pattern: textSchema.refine(isPattern, 'must be a regular expression').optional(),
-  format: text,
   minimum: bound,
   maximum: bound,
   exclusiveMinimum: bound,
@@ -150,13 +148,5 @@ function* childrenOf(node: JsonSchemaNode): Generator<[Problem['path'], JsonSche
   for (const keyword of ['items', 'additionalProperties'] as const) {
     const inner = node[keyword]
     if (typeof inner === 'object') yield [[keyword], inner]
-  }
-}
-
-function isPattern(source: string): boolean {
-  try {
-    return new RegExp(source, 'u') instanceof RegExp
-  } catch {
-    return false
   }
 }
