@@ -30,7 +30,8 @@ describe('the client package against the running stack', { timeout: 120_000 }, (
       assert.equal(answer.text, text)
       assert.equal(answer.finish_reason, 'stop')
       assert.equal((JSON.parse(text) as { city: string }).city, 'Paris')
-      assert.equal(board.frontier, usage.completion_tokens)
+      // A block may reveal tokens behind the one that ends the text.
+      assert.ok(board.frontier >= usage.completion_tokens)
       const spelled = board.tokens.map((token) => (token.revealed ? token.text : '_')).join('')
       assert.ok(spelled.startsWith(text))
       const steps = new Set((await Array.fromAsync(stream.reveals())).map(({ step }) => step))
