@@ -131,7 +131,7 @@ async function measureStore(shape: ShapeName, folder: string, masterKey?: Uint8A
     })
   const tokenIds = words(STORE_BLOCKS * CACHE_BLOCK_TOKENS + 1)
   const blocks = Array.from({ length: STORE_BLOCKS }, () => {
-    const block = new Float32Array(new SharedArrayBuffer(length * 4))
+    const block = new Float32Array(length)
     for (let index = 0; index < length; index += 1) block[index] = random.next() - 0.5
     return block
   })

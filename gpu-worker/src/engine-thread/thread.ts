@@ -53,7 +53,12 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
       case 'submit': {
         const { job, carry } = command
         const jobId = job.id
-        const keep = (blocks: readonly KvBlock[]): void => send({ type: 'kept', jobId, blocks })
+        // Moved, not copied: the engine has no use for them any more.
+        const keep = (blocks: readonly KvBlock[]): void =>
+          port.postMessage(
+            { type: 'kept', jobId, blocks } satisfies EngineMessage,
+            blocks.map(({ buffer }) => buffer),
+          )
         const emit = (event: JobEvent): void => send({ type: 'event', jobId, event })
         return scheduler.submit(job, emit, carry && { ...carry, keep })
       }

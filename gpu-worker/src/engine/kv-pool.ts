@@ -99,7 +99,7 @@ export class KvPool {
   }
 
   /** A copy of cached rows in the layout that `append` takes. */
-  read(sequence: SequenceId, start: number, rows: number): Float32Array<SharedArrayBuffer> {
+  read(sequence: SequenceId, start: number, rows: number): Float32Array<ArrayBuffer> {
     const slot = this.#slot(sequence)
     const { planes, rowLength } = this.#options
     const end = start + rows
@@ -107,8 +107,7 @@ export class KvPool {
       end <= slot.cachedLength,
       `rows ${start}..${end} are not all within the ${slot.cachedLength} cached`,
     )
-    const bytes = rows * planes * rowLength * Float32Array.BYTES_PER_ELEMENT
-    const copy = new Float32Array(new SharedArrayBuffer(bytes))
+    const copy = new Float32Array(rows * planes * rowLength)
     for (const [index, plane] of slot.planes.entries()) {
       for (let row = 0; row < rows; row++) {
         const from = (start + row) * rowLength

@@ -174,7 +174,7 @@ export class OnnxEngine implements Engine {
     this.#pool.append(sequence, pending.newRows, rows)
   }
 
-  exportRows(sequence: SequenceId, start: number, rows: number): Float32Array<SharedArrayBuffer> {
+  exportRows(sequence: SequenceId, start: number, rows: number): Float32Array<ArrayBuffer> {
     return this.#pool.read(sequence, start, rows)
   }
 

@@ -1,7 +1,7 @@
 import type { Engine, SequenceId } from '../engine/engine.ts'
 
-/** Keys and values of one block of positions; never changed, and shared between threads. */
-export type KvBlock = Float32Array<SharedArrayBuffer>
+/** Keys and values of one block of positions; never changed. */
+export type KvBlock = Float32Array<ArrayBuffer>
 
 /** What a job brings along of its sequence's keys and values, and where it leaves what it adds. */
 export interface KvCarry {

@@ -22,8 +22,7 @@ const tokens = (length: number, first = 10): number[] =>
 
 /** Stands for the keys and values of the block that begins with this token. */
 function block(first: number): KvBlock {
-  const data = new Float32Array(new SharedArrayBuffer(BLOCK_BYTES))
-  return data.fill(first)
+  return new Float32Array(BLOCK_BYTES / 4).fill(first)
 }
 
 const blocksOf = (tokenIds: readonly number[], first = 0): KvBlock[] =>

@@ -144,7 +144,7 @@ export class KvBlocks {
       await store.remove(name).catch(() => undefined)
       return undefined
     }
-    const block = new Float32Array(new SharedArrayBuffer(data.byteLength))
+    const block = new Float32Array(data.byteLength / Float32Array.BYTES_PER_ELEMENT)
     new Uint8Array(block.buffer).set(data)
     return block
   }

@@ -84,11 +84,9 @@ export class ToyEngine implements Engine {
   }
 
   /** A toy row holds its token. */
-  exportRows(sequence: SequenceId, start: number, rows: number): Float32Array<SharedArrayBuffer> {
+  exportRows(sequence: SequenceId, start: number, rows: number): Float32Array<ArrayBuffer> {
     const tokens = this.cachedTokens(sequence).slice(start, start + rows)
-    const data = new Float32Array(new SharedArrayBuffer(tokens.length * 4))
-    data.set(tokens)
-    return data
+    return Float32Array.from(tokens)
   }
 
   importRows(sequence: SequenceId, data: Float32Array, rows: number): void {
