@@ -7,7 +7,7 @@
  * Random weights, because the bundled model's context is shorter than the history measured here.
  * The last line is JSON.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -73,7 +73,8 @@ async function firstTokenMs({ worker, model, session, tenant, tokenIds, append }
 async function measureTurns(shape: ShapeName, folder: string, turns: number) {
   const modelFolder = await randomModel(shape)
   const options = { modelFolder, folder, memoryMb: 1024 }
-  const model = 'random'
+  const manifest = await readFile(path.join(modelFolder, 'setblock.json'), 'utf8')
+  const { id: model } = JSON.parse(manifest) as { id: string }
   const histories = Array.from({ length: turns }, () => words(HISTORY_TOKENS))
   const times = { cold: [], memory: [], disk: [], recomputed: [] } as Record<string, number[]>
   const take = async (kind: string, turn: Turn): Promise<void> => {

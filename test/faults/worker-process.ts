@@ -63,6 +63,8 @@ export class WorkerProcess {
         ...(folder === undefined ? {} : { SETBLOCK_SESSIONS: folder }),
       },
     })
+    // Whatever ends this process, its workers must not live on.
+    process.once('exit', () => child.kill('SIGKILL'))
     const port = await readPort(child)
     return new WorkerProcess(child, port)
   }
