@@ -22,7 +22,8 @@ import { saveAndPrint, stamp } from './results-file.ts'
 import { median, pairedRatio } from './statistics.ts'
 import { SEED } from './workload.ts'
 
-const HISTORY_TOKENS = 960
+/** Tokens of the first turn: what the context has room for with two turns more. */
+const HISTORY_TOKENS = { 'nano-4k': 1024, '25M': 896 } as const
 const TURN_TOKENS = 16
 const STORE_BLOCKS = 128
 const HEAD_SIZE = 64
@@ -70,12 +71,12 @@ async function firstTokenMs({ worker, model, session, tenant, tokenIds, append }
 }
 
 /** Cold, then a second turn from memory, then after a restart one from disk beside one computed anew. */
-async function measureTurns(shape: ShapeName, folder: string, turns: number) {
+async function measureTurns(shape: keyof typeof HISTORY_TOKENS, folder: string, turns: number) {
   const modelFolder = await randomModel(shape)
   const options = { modelFolder, folder, memoryMb: 1024 }
   const manifest = await readFile(path.join(modelFolder, 'setblock.json'), 'utf8')
   const { id: model } = JSON.parse(manifest) as { id: string }
-  const histories = Array.from({ length: turns }, () => words(HISTORY_TOKENS))
+  const histories = Array.from({ length: turns }, () => words(HISTORY_TOKENS[shape]))
   const times = { cold: [], memory: [], disk: [], recomputed: [] } as Record<string, number[]>
   const take = async (kind: string, turn: Turn): Promise<void> => {
     const { firstMs, cachedTokens } = await firstTokenMs(turn)
@@ -85,7 +86,12 @@ async function measureTurns(shape: ShapeName, folder: string, turns: number) {
   }
   let worker = await WorkerProcess.start(options)
   const at = (index: number) => ({ worker, model, session: `s${index}`, tenant: 'bench' })
-  await firstTokenMs({ ...at(-1), tokenIds: words(HISTORY_TOKENS), append: false, session: 'warm' })
+  await firstTokenMs({
+    ...at(-1),
+    tokenIds: words(HISTORY_TOKENS[shape]),
+    append: false,
+    session: 'warm',
+  })
   for (const [index, tokenIds] of histories.entries()) {
     await take('cold', { ...at(index), tokenIds, append: false })
     await take('memory', { ...at(index), tokenIds: words(TURN_TOKENS), append: true })
@@ -94,7 +100,7 @@ async function measureTurns(shape: ShapeName, folder: string, turns: number) {
   worker = await WorkerProcess.start(options)
   await firstTokenMs({
     ...at(-1),
-    tokenIds: words(HISTORY_TOKENS),
+    tokenIds: words(HISTORY_TOKENS[shape]),
     append: false,
     session: 'warm2',
   })
@@ -158,7 +164,7 @@ const root = await mkdtemp(path.join(tmpdir(), 'setblock-bench-sessions-'))
 try {
   for (const shape of ['nano-4k', '25M'] as const) {
     result[shape] = {
-      historyTokens: HISTORY_TOKENS,
+      historyTokens: HISTORY_TOKENS[shape],
       ...(await measureTurns(shape, path.join(root, shape), Number(values.turns))),
       plain: await measureStore(shape, path.join(root, `${shape}-plain`)),
       encrypted: await measureStore(shape, path.join(root, `${shape}-sealed`), new Uint8Array(32)),
