@@ -66,7 +66,8 @@ describe('answers held to a JSON Schema', { timeout: 120_000 }, () => {
       client.generate({ model: MODEL, messages, response_format }).answer,
       (error) => {
         assert.ok(error instanceof SetblockError)
-        assert.deepEqual([error.status, error.param], [400, 'response_format'])
+        const place = 'response_format.json_schema.schema.properties.city.pattern'
+        assert.deepEqual([error.status, error.param], [400, place])
         return true
       },
     )

@@ -64,7 +64,9 @@ export class WorkerProcess {
       },
     })
     // Whatever ends this process, its workers must not live on.
-    process.once('exit', () => child.kill('SIGKILL'))
+    const killAtExit = (): void => void child.kill('SIGKILL')
+    process.once('exit', killAtExit)
+    child.once('exit', () => process.off('exit', killAtExit))
     const port = await readPort(child)
     return new WorkerProcess(child, port)
   }
