@@ -42,7 +42,8 @@ const [threads, samples] = [Number(values.threads), Number(values.samples)]
 const streamCounts = list(values.streams)
 
 const bundled = await loadModel(folder, precision)
-const model = values.context === undefined ? bundled : await randomLike(bundled, values.context)
+const model =
+  values.context === undefined ? bundled : await randomLike(bundled, values.context, precision)
 const sequencesMax = Math.max(...streamCounts)
 const engine = await createOnnxEngine(model, { threads, spinning, sequencesMax })
 const { vocabularySize } = model.manifest.architecture
@@ -69,14 +70,18 @@ const facts = { model: model.manifest.id, precision, threads, spinning, samples 
 const forwards = { bench: 'rows', ...facts, ...machineFacts(), forwards: measured }
 process.stdout.write(`${JSON.stringify(forwards)}\n`)
 
-async function randomLike(like: LoadedModel, context: string): Promise<LoadedModel> {
+async function randomLike(
+  like: LoadedModel,
+  context: string,
+  form: 'int8' | 'fp32',
+): Promise<LoadedModel> {
   const { architecture } = like.manifest
   const shape = { ...architecture, tied: architecture.tiedEmbeddings }
   const contextLength = Number(context)
   const random = await writeRandomCheckpoint({ ...shape, contextLength, seed: 1 })
   try {
-    await buildModel(random.folder, like.precision)
-    return await loadModel(random.folder, like.precision)
+    await buildModel(random.folder, form)
+    return await loadModel(random.folder, form)
   } finally {
     await random.remove()
   }

@@ -29,11 +29,15 @@ const architectureSchema = z
     error: 'must divide heads',
   })
 
+/** Weights outside of the graph file, which the graph names by file, offset and length. */
+const graphDataSchema = z.strictObject({ file: fileName, bytes: size, sha256 })
+
 const graphSchema = z.strictObject({
-  provider: z.enum(['cpu']),
-  precision: z.enum(['int8', 'fp32']),
+  provider: z.enum(['cpu', 'webgpu', 'cuda']),
+  precision: z.enum(['int8', 'fp32', 'fp16', 'q4f16']),
   file: fileName,
   sha256,
+  data: z.array(graphDataSchema).min(1).optional(),
 })
 
 /**

@@ -1,8 +1,8 @@
-import type { Architecture, GraphFile } from '@setblock/shared'
+import type { Architecture } from '@setblock/shared'
 
 import type { OnnxModel, Value } from '../onnx-model.ts'
 
-export type Precision = GraphFile['precision']
+export type Precision = 'int8' | 'fp32'
 
 /**
  * What every stage needs: the graph under construction, the model's shape, the form of its matmuls.
