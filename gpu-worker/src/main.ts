@@ -4,20 +4,28 @@ import { serve, type ServerType } from '@hono/node-server'
 import { limits } from '@setblock/shared'
 import { EngineClient } from './engine-thread/engine-client.ts'
 import { createApp } from './server/app.ts'
+import { readCommandLine, USAGE } from './server/command-line.ts'
 import { readConfig, type WorkerConfig } from './server/config.ts'
 import { logToStdout } from './server/log.ts'
 import { openWorkerSessions } from './sessions/worker-sessions.ts'
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env)
-  const { modelFolder, precision, queueLengthMax, queuedWorkMsMax } = config
+  const commandLine = readCommandLine(process.argv.slice(2))
+  if (commandLine === 'help') {
+    process.stdout.write(`${USAGE}\n`)
+    return
+  }
+  const config = readConfig(process.env, commandLine)
+  const { modelFolders, device, precision, queueLengthMax, queuedWorkMsMax } = config
+  const [modelFolder, second] = modelFolders
+  if (modelFolder === undefined || second !== undefined) throw new Error('--model: give one folder')
   const { threads, spinning, runningMax, kvBytesMax } = config
   const machine = { threads, spinning, runningMax, kvBytesMax }
-  const options = { modelFolder, precision, queueLengthMax, queuedWorkMsMax, ...machine }
+  const options = { modelFolder, device, precision, queueLengthMax, queuedWorkMsMax, ...machine }
   const engine = await EngineClient.start(options, (message) => logToStdout('fault', { message }))
   const sessions = await openWorkerSessions({
     manifest: engine.manifest,
-    precision,
+    form: engine.form,
     folder: config.sessionsFolder,
     bucket: config.sessionsBucket,
     memoryBytesMax: config.sessionMemoryBytesMax,
@@ -28,7 +36,6 @@ async function main(): Promise<void> {
   const app = await createApp({
     engine,
     sessions,
-    precision,
     jobSecret: config.jobSecret,
     log: logToStdout,
     now: Date.now,
@@ -36,7 +43,14 @@ async function main(): Promise<void> {
   const server = await listen(app.fetch, config)
   const { host } = config
   const { port } = server.address() as AddressInfo
-  logToStdout('ready', { host, port, model: engine.manifest.id, precision })
+  const { provider, precision: chosen } = engine.form
+  logToStdout('ready', {
+    host,
+    port,
+    model: engine.manifest.id,
+    device: provider,
+    precision: chosen,
+  })
   const shutDown = (): void => {
     logToStdout('draining', { activeJobs: engine.activeJobs })
     void engine

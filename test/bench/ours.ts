@@ -27,8 +27,8 @@ export async function startOurs(
   modelFolder: string,
   options: { threads?: number } = {},
 ): Promise<OurEngine> {
-  const environment = { SETBLOCK_MODEL: modelFolder, SETBLOCK_JOB_SECRET: '-'.repeat(64) }
-  const engine = await EngineClient.start({ ...readConfig(environment), ...options })
+  const config = readConfig({ SETBLOCK_JOB_SECRET: '-'.repeat(64) })
+  const engine = await EngineClient.start({ ...config, device: 'cpu', modelFolder, ...options })
   let jobs = 0
   return {
     manifest: engine.manifest,

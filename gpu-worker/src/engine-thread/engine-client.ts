@@ -1,5 +1,12 @@
 import { Worker } from 'node:worker_threads'
-import { ApiError, limits, type Job, type JobEvent, type Manifest } from '@setblock/shared'
+import {
+  ApiError,
+  limits,
+  type GraphFile,
+  type Job,
+  type JobEvent,
+  type Manifest,
+} from '@setblock/shared'
 import { Admission } from '../scheduler/admission.ts'
 import { cachedTokensOf, type KvBlock } from '../scheduler/kv-carry.ts'
 import { predictWorkMs } from '../scheduler/predict-work.ts'
@@ -40,6 +47,8 @@ type Ready = Extract<EngineMessage, { type: 'ready' }>
 export class EngineClient {
   /** Of the model that the thread serves. */
   readonly manifest: Manifest
+  /** The graph that runs, and on what. */
+  readonly form: GraphFile
   readonly #cost: RowCost
   readonly #admission: Admission
   readonly #worker: Worker
@@ -53,12 +62,13 @@ export class EngineClient {
 
   private constructor(
     worker: Worker,
-    { manifest, cost, runningMax }: Ready,
+    { manifest, form, cost, runningMax }: Ready,
     options: EngineClientOptions,
     onFault: OnFault,
   ) {
     this.#worker = worker
     this.manifest = manifest
+    this.form = form
     this.#onFault = onFault
     this.#cost = new RowCost(cost)
     const { queueLengthMax, queuedWorkMsMax = limits.queuedWorkMsMax } = options

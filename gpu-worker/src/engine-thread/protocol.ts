@@ -1,4 +1,5 @@
-import type { Job, JobEvent, Manifest } from '@setblock/shared'
+import type { GraphFile, Job, JobEvent, Manifest } from '@setblock/shared'
+import type { DeviceChoice, Precision } from '../engine/device.ts'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
 import type { CostPoint } from '../scheduler/row-cost.ts'
 import type { SchedulerStats } from '../scheduler/scheduler.ts'
@@ -6,9 +7,14 @@ import type { SchedulerStats } from '../scheduler/scheduler.ts'
 /** What the engine thread is started with. Plain data: it crosses the thread boundary. */
 export interface EngineThreadOptions {
   readonly modelFolder: string
-  readonly precision: 'int8' | 'fp32'
+  /** The CPU if absent. */
+  readonly device?: DeviceChoice
+  /** The device's best that the model has, if absent. */
+  readonly precision?: Precision | undefined
   /** 0: by the size of the graph, see chooseThreads. */
   readonly threads: number
+  /** Cores that this model may use; all of the machine's if absent. */
+  readonly cores?: number
   readonly spinning: boolean
   /** Jobs that share a forward; fewer where their caches do not fit kvBytesMax. */
   readonly runningMax: number
@@ -33,6 +39,8 @@ export type EngineMessage =
   | {
       readonly type: 'ready'
       readonly manifest: Manifest
+      /** The graph that runs, and on what. */
+      readonly form: GraphFile
       /** Jobs that share a forward: as many as asked for, or as their caches leave room for. */
       readonly runningMax: number
       readonly cost: readonly CostPoint[]

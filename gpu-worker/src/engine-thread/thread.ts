@@ -7,9 +7,7 @@ import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import type { JobEvent } from '@setblock/shared'
-import { chooseThreads } from '../engine/choose-threads.ts'
-import { loadModel } from '../engine/manifest.ts'
-import { createOnnxEngine } from '../engine/onnx-engine.ts'
+import { openEngine } from '../engine/open-engine.ts'
 import { Grammars } from '../grammar/grammars.ts'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
 import { measureRowCost } from '../scheduler/row-cost.ts'
@@ -21,23 +19,14 @@ const STATS_EVERY_MS = 500
 
 async function main(port: MessagePort, options: EngineThreadOptions): Promise<void> {
   const send = (message: EngineMessage): void => port.postMessage(message)
-  const { modelFolder, precision, threads, spinning, kvBytesMax } = options
-  const model = await loadModel(modelFolder, precision)
-  const cores = availableParallelism()
-  const chosen = chooseThreads({ graphBytes: model.graph.byteLength, cores })
-  const engine = await createOnnxEngine(model, {
-    ...(threads === 0 ? chosen : { threads }),
-    spinning,
-    sequencesMax: options.runningMax,
-    ...(kvBytesMax !== undefined && { kvBytesMax }),
-  })
-  const { manifest } = model
+  const { modelFolder, device = 'cpu', cores = availableParallelism() } = options
+  const sequencesMax = options.runningMax
+  const { engine, manifest, form } = await openEngine({ ...options, device, cores, sequencesMax })
   const { maskTokenId } = manifest
   const now = (): number => performance.now()
   const onFault = (error: unknown): void => send({ type: 'fault', message: messageOf(error) })
   const cost = await measureRowCost(engine, now)
-  const { sequencesMax } = engine.limits
-  const runningMax = Math.min(options.runningMax, sequencesMax)
+  const runningMax = Math.min(options.runningMax, engine.limits.sequencesMax)
   const grammars = new Grammars(path.join(modelFolder, manifest.tokenizer.file))
   const scheduler = new Scheduler({
     engine,
@@ -68,7 +57,7 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
         return scheduler.stop()
     }
   })
-  send({ type: 'ready', manifest, runningMax, cost: cost.points })
+  send({ type: 'ready', manifest, form, runningMax, cost: cost.points })
   const reporting = reportStats(scheduler, send)
   try {
     await scheduler.run()

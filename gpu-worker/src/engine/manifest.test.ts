@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 
-import { loadModel } from './manifest.ts'
+import { loadModel, weightBytes } from './manifest.ts'
 import { ModelError } from './model-error.ts'
 import { createOnnxEngine } from './onnx-engine.ts'
 import { buildModel } from '../model-builder/build-model.ts'
@@ -63,6 +64,20 @@ test('refuses a graph with a single changed byte', async () => {
   graph[graph.length >> 1]! ^= 1
   await writeFile(file('graph.int8.onnx'), graph)
   await refuses(/^graph\.int8\.onnx: has sha256 [0-9a-f]{64}, the manifest says [0-9a-f]{64}$/)
+})
+
+test('weights outside of the graph are hashed too, and counted', async () => {
+  const data = Buffer.from('weights of the graph')
+  const sha256 = createHash('sha256').update(data).digest('hex')
+  const manifest = JSON.parse(await readFile(file('setblock.json'), 'utf8'))
+  manifest.graphs[0].data = [{ file: 'graph.data', bytes: data.length, sha256 }]
+  await writeFile(file('setblock.json'), JSON.stringify(manifest))
+  await refuses(/^graph\.data: cannot be read from .* \(ENOENT\)$/)
+  await writeFile(file('graph.data'), data)
+  const model = await loadModel(folder, 'int8')
+  assert.equal(weightBytes(model), model.graph.byteLength + data.length)
+  await writeFile(file('graph.data'), 'weights of another')
+  await refuses(/^graph\.data: has sha256 [0-9a-f]{64}, the manifest says [0-9a-f]{64}$/)
 })
 
 test('the engine refuses what is not a graph, and a graph of another contract', async () => {

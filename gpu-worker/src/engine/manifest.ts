@@ -1,20 +1,26 @@
 import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 
 import { manifestSchema } from '@setblock/shared'
 import type { GraphFile, Manifest } from '@setblock/shared'
 
+import { chooseForm } from './device.ts'
+import type { Precision } from './device.ts'
 import { ModelError } from './model-error.ts'
 
 const MANIFEST_FILE = 'setblock.json'
 
-/** A model folder's manifest and the graph chosen from it, digest checked. */
+/** A model folder's manifest and one of its graphs, every digest checked. */
 export interface LoadedModel {
   readonly manifest: Manifest
-  readonly precision: GraphFile['precision']
+  readonly form: GraphFile
   /** The ONNX file: the very bytes that were hashed. */
   readonly graph: Uint8Array
+  /** Where that file is: weights outside of it are found beside it. */
+  readonly path: string
 }
 
 /**
@@ -23,24 +29,38 @@ export interface LoadedModel {
  * @throws ModelError naming the file or field: unreadable, not valid, no such graph, or digest
  * mismatch.
  */
-export async function loadModel(
+export async function loadModel(folder: string, precision?: Precision): Promise<LoadedModel> {
+  const manifest = await readManifest(folder)
+  return loadForm(folder, manifest, chooseForm(manifest, 'cpu', precision))
+}
+
+/** @throws ModelError naming the file or field. */
+export async function readManifest(folder: string): Promise<Manifest> {
+  return parseManifest(await read(folder, MANIFEST_FILE))
+}
+
+/** Reads one graph of a manifest. @throws ModelError naming the file that is not the one described. */
+export async function loadForm(
   folder: string,
-  precision: GraphFile['precision'],
+  manifest: Manifest,
+  form: GraphFile,
 ): Promise<LoadedModel> {
-  const manifest = parseManifest(await read(folder, MANIFEST_FILE))
-  const entry = manifest.graphs.find(
-    (graph) => graph.provider === 'cpu' && graph.precision === precision,
-  )
-  if (entry === undefined) {
-    const forms = manifest.graphs.map((graph) => `${graph.provider} ${graph.precision}`).join(', ')
-    throw new ModelError(`${MANIFEST_FILE} graphs`, `has no cpu ${precision} graph (has: ${forms})`)
-  }
-  const graph = await read(folder, entry.file)
-  const sha256 = createHash('sha256').update(graph).digest('hex')
-  if (sha256 !== entry.sha256) {
-    throw new ModelError(entry.file, `has sha256 ${sha256}, the manifest says ${entry.sha256}`)
-  }
-  return { manifest, precision, graph }
+  const graph = await read(folder, form.file)
+  assertDigest(form, createHash('sha256').update(graph).digest('hex'))
+  // Too large to be held: the runtime maps these files itself.
+  for (const data of form.data ?? []) assertDigest(data, await hashFile(folder, data.file))
+  return { manifest, form, graph, path: join(folder, form.file) }
+}
+
+/** Bytes of a graph and of its weights outside of it. */
+export function weightBytes({ graph, form }: Pick<LoadedModel, 'graph' | 'form'>): number {
+  const outside = (form.data ?? []).reduce((sum, { bytes }) => sum + bytes, 0)
+  return graph.byteLength + outside
+}
+
+function assertDigest({ file, sha256 }: { file: string; sha256: string }, found: string): void {
+  if (found === sha256) return
+  throw new ModelError(file, `has sha256 ${found}, the manifest says ${sha256}`)
 }
 
 function parseManifest(bytes: Uint8Array): Manifest {
@@ -57,10 +77,18 @@ function parseManifest(bytes: Uint8Array): Manifest {
 }
 
 async function read(folder: string, file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(join(folder, file))
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
-    throw new ModelError(file, `cannot be read from ${folder} (${code})`, { cause })
-  }
+  return readFile(join(folder, file)).catch((cause: unknown) => unreadable(folder, file, cause))
+}
+
+async function hashFile(folder: string, file: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(join(folder, file)), hash).catch((cause: unknown) =>
+    unreadable(folder, file, cause),
+  )
+  return hash.digest('hex')
+}
+
+function unreadable(folder: string, file: string, cause: unknown): never {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
+  throw new ModelError(file, `cannot be read from ${folder} (${code})`, { cause })
 }

@@ -53,7 +53,8 @@ export async function createOnnxEngine(
     throw new ModelError(model.manifest.id, reason)
   }
   const { wideThreads, ...runtime } = options
-  const graph = await ThreadedGraph.load(model.graph, runtime, wideThreads)
+  const file = model.form.data === undefined ? model.graph : model.path
+  const graph = await ThreadedGraph.load(file, runtime, wideThreads)
   const inputs = graphInputs(model.manifest.architecture.layers)
   if (inputs.toSorted().join() !== graph.inputNames.toSorted().join()) {
     await graph.dispose()

@@ -28,11 +28,15 @@ export class OnnxGraph {
     this.#ortSession = ortSession
   }
 
-  /** @throws ModelError if the runtime refuses the file. */
-  static async load(file: Uint8Array, options: RuntimeOptions): Promise<OnnxGraph> {
+  /**
+   * `file`: its bytes, or its path where weights lie in files beside it.
+   *
+   * @throws ModelError if the runtime refuses it.
+   */
+  static async load(file: Uint8Array | string, options: RuntimeOptions): Promise<OnnxGraph> {
     const { threads, spinning, profilePrefix, optimised = true } = options
     try {
-      const ortSession = await InferenceSession.create(file, {
+      const settings: InferenceSession.SessionOptions = {
         executionProviders: ['cpu'],
         graphOptimizationLevel: optimised ? 'all' : 'disabled',
         intraOpNumThreads: threads,
@@ -41,7 +45,11 @@ export class OnnxGraph {
         logSeverityLevel: 3,
         ...(profilePrefix && { enableProfiling: true, profileFilePrefix: profilePrefix }),
         extra: { session: { intra_op: spinOptions(spinning) } },
-      })
+      }
+      const ortSession =
+        typeof file === 'string'
+          ? await InferenceSession.create(file, settings)
+          : await InferenceSession.create(file, settings)
       return new OnnxGraph(ortSession)
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)

@@ -32,12 +32,13 @@ export class ThreadedGraph {
   }
 
   /**
-   * The wide form spins between operators; without `wideThreads` there is none.
+   * The wide form spins between operators; without `wideThreads` there is none. `file`: its bytes,
+   * or its path where weights lie beside it.
    *
    * @throws ModelError if the runtime refuses the file.
    */
   static async load(
-    file: Uint8Array,
+    file: Uint8Array | string,
     options: RuntimeOptions,
     wideThreads: number | undefined,
   ): Promise<ThreadedGraph> {

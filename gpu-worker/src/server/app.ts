@@ -21,7 +21,6 @@ import { assertServable } from './validate-job.ts'
 
 export interface ServerDependencies {
   readonly engine: EngineClient
-  readonly precision: string
   readonly sessions: WorkerSessions
   readonly jobSecret: string
   readonly log: Log
@@ -31,7 +30,7 @@ export interface ServerDependencies {
 
 /** The worker's HTTP routes. Before the first event an error is a JSON envelope, after it an event. */
 export async function createApp(dependencies: ServerDependencies): Promise<Hono> {
-  const { engine, precision, sessions, log } = dependencies
+  const { engine, sessions, log } = dependencies
   const { manifest } = engine
   const key = await importJobSecret(dependencies.jobSecret)
   const app = new Hono()
@@ -54,7 +53,8 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
       maxBlockLength,
       tokenizerSha256: tokenizer.sha256,
       defaults,
-      precision,
+      device: engine.form.provider,
+      precision: engine.form.precision,
     }
     return c.json({ models: [model] })
   })

@@ -1,10 +1,18 @@
 import { fileURLToPath } from 'node:url'
 import { limits } from '@setblock/shared'
 import * as z from 'zod'
+import { DEVICE_CHOICES, PRECISIONS, type DeviceChoice, type Precision } from '../engine/device.ts'
 import { KV_BYTES_MAX_DEFAULT } from '../engine/kv-pool.ts'
 import type { S3StoreOptions } from '../sessions/s3-store.ts'
+import type { CommandLine } from './command-line.ts'
 
 const bundledModel = fileURLToPath(new URL('../../../models/setblock-nano', import.meta.url))
+
+const splitList = (list: string): string[] =>
+  list
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
 
 function toBucket(url: string): { bucket: string; prefix: string } {
   const [bucket = '', ...path] = url.slice('s3://'.length).split('/')
@@ -14,8 +22,19 @@ function toBucket(url: string): { bucket: string; prefix: string } {
 const environmentSchema = z.object({
   SETBLOCK_WORKER_HOST: z.string().min(1).default('127.0.0.1'),
   SETBLOCK_WORKER_PORT: z.coerce.number().int().min(0).max(65_535).default(8788),
-  SETBLOCK_MODEL: z.string().min(1).default(bundledModel),
-  SETBLOCK_PRECISION: z.enum(['int8', 'fp32']).default('int8'),
+  /** Model folders, separated by commas. */
+  SETBLOCK_MODEL: z
+    .string()
+    .transform(splitList)
+    .pipe(z.array(z.string()).min(1, 'names no folder'))
+    .default([bundledModel]),
+  SETBLOCK_DEVICE: z
+    .enum(DEVICE_CHOICES, { error: `must be one of ${DEVICE_CHOICES.join(', ')}` })
+    .default('auto'),
+  /** The device's best that a model has, if absent. */
+  SETBLOCK_PRECISION: z
+    .enum(PRECISIONS, { error: `must be one of ${PRECISIONS.join(', ')}` })
+    .optional(),
   SETBLOCK_JOB_SECRET: z
     .string({ error: 'is required' })
     .min(
@@ -57,8 +76,10 @@ const environmentSchema = z.object({
 export interface WorkerConfig {
   readonly host: string
   readonly port: number
-  readonly modelFolder: string
-  readonly precision: 'int8' | 'fp32'
+  readonly modelFolders: readonly string[]
+  readonly device: DeviceChoice
+  /** The device's best that a model has, if absent. */
+  readonly precision: Precision | undefined
   readonly jobSecret: string
   /** 0: by the size of the graph. */
   readonly threads: number
@@ -74,18 +95,26 @@ export interface WorkerConfig {
   readonly atRestKey: Uint8Array | undefined
 }
 
-/** Reads the environment once. @throws Error naming the first variable at fault, never its value. */
-export function readConfig(environment: NodeJS.ProcessEnv): WorkerConfig {
-  const result = environmentSchema.safeParse(environment)
+/**
+ * Reads the environment once; what the command line says wins.
+ * @throws Error naming the first variable or option at fault, never its value.
+ */
+export function readConfig(
+  environment: NodeJS.ProcessEnv,
+  commandLine?: CommandLine,
+): WorkerConfig {
+  const result = environmentSchema.safeParse({ ...environment, ...commandLine?.environment })
   if (!result.success) {
     const issue = result.error.issues[0]
-    throw new Error(`${issue?.path.join('.')}: ${issue?.message}`)
+    const variable = String(issue?.path[0])
+    throw new Error(`${commandLine?.nameOf(variable) ?? variable}: ${issue?.message}`)
   }
   const value = result.data
   return Object.freeze({
     host: value.SETBLOCK_WORKER_HOST,
     port: value.SETBLOCK_WORKER_PORT,
-    modelFolder: value.SETBLOCK_MODEL,
+    modelFolders: value.SETBLOCK_MODEL,
+    device: value.SETBLOCK_DEVICE,
     precision: value.SETBLOCK_PRECISION,
     jobSecret: value.SETBLOCK_JOB_SECRET,
     threads: value.SETBLOCK_THREADS,

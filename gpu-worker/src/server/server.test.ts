@@ -48,7 +48,7 @@ describe('the worker over HTTP, with the real engine', () => {
     })
     const sessions = await openWorkerSessions({
       manifest: engine.manifest,
-      precision: 'int8',
+      form: engine.form,
       memoryBytesMax: 10_000_000,
       storeBytesMax: 100_000_000,
       secret: SECRET,
@@ -56,7 +56,6 @@ describe('the worker over HTTP, with the real engine', () => {
     const app = await createApp({
       engine,
       sessions,
-      precision: 'int8',
       jobSecret: SECRET,
       log: (event, fields) => void ended.push(`${event} ${fields?.['how']}`),
       now: Date.now,

@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto'
-import { assert, limits, type Manifest } from '@setblock/shared'
+import { limits, type GraphFile, type Manifest } from '@setblock/shared'
 import { CACHE_BLOCK_TOKENS } from './block-keys.ts'
 import { FolderStore } from './folder-store.ts'
 import { KvBlocks } from './kv-blocks.ts'
@@ -12,7 +12,7 @@ import { TieredStore } from './tiered-store.ts'
 
 export interface WorkerSessionsOptions {
   readonly manifest: Manifest
-  readonly precision: string
+  readonly form: GraphFile
   /** Where sessions outlive the process; without it and a bucket they live as long as the worker. */
   readonly folder?: string | undefined
   /** A bucket that several workers share: the truth is there then, and the folder is a cache of it. */
@@ -77,12 +77,10 @@ export async function openWorkerSessions(options: WorkerSessionsOptions): Promis
   return { service, jobs, blocks, flush }
 }
 
-function kvIdentity({ manifest, precision }: WorkerSessionsOptions) {
-  const graph = manifest.graphs.find((each) => each.precision === precision)
-  assert(graph !== undefined, `the model has no graph of precision ${precision}`)
+function kvIdentity({ manifest, form }: WorkerSessionsOptions) {
   const { layers, keyValueHeads, headSize } = manifest.architecture
   const blockLength = CACHE_BLOCK_TOKENS * 2 * layers * keyValueHeads * headSize
-  return { graphSha256: graph.sha256, blockLength }
+  return { graphSha256: form.sha256, blockLength }
 }
 
 /** Unix time that goes on evenly, whatever happens to the system's clock: no session expires in a jump. */

@@ -46,7 +46,7 @@ export class SessionWorker {
     const engine = await EngineClient.start({ modelFolder, precision, ...thread })
     const sessions = await openWorkerSessions({
       manifest: engine.manifest,
-      precision,
+      form: engine.form,
       folder,
       masterKey,
       memoryBytesMax: options.memoryBytesMax ?? 10_000_000,
@@ -57,7 +57,6 @@ export class SessionWorker {
     const app = await createApp({
       engine,
       sessions,
-      precision,
       jobSecret: SECRET,
       log,
       now: Date.now,
