@@ -19,8 +19,8 @@ async function main(): Promise<void> {
   const { modelFolders, device, precision, queueLengthMax, queuedWorkMsMax } = config
   const [modelFolder, second] = modelFolders
   if (modelFolder === undefined || second !== undefined) throw new Error('--model: give one folder')
-  const { threads, spinning, runningMax, kvBytesMax } = config
-  const machine = { threads, spinning, runningMax, kvBytesMax }
+  const { threads, spinning, engines, runningMax, kvBytesMax } = config
+  const machine = { threads, spinning, engines, runningMax, kvBytesMax }
   const options = { modelFolder, device, precision, queueLengthMax, queuedWorkMsMax, ...machine }
   const engine = await EngineClient.start(options, (message) => logToStdout('fault', { message }))
   const sessions = await openWorkerSessions({

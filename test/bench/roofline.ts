@@ -68,6 +68,7 @@ const { graph } = await loadModel(bundledModel, 'int8')
 const { threads: few, wideThreads } = chooseThreads({
   graphBytes: graph.byteLength,
   cores: availableParallelism(),
+  engines: 0,
 })
 const threads = wideThreads ?? few
 const peaks = await measurePeaks({ workingSetBytes: forwardBytes(architecture, full), threads })

@@ -36,6 +36,7 @@ export async function measureRowTimes(
   const threads = chooseThreads({
     graphBytes: model.graph.byteLength,
     cores: availableParallelism(),
+    engines: 0,
   })
   const options = { ...threads, spinning: false, sequencesMax: cached.length }
   const engine = await createOnnxEngine(model, options)

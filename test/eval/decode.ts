@@ -53,6 +53,7 @@ export async function openModel(folder: string, options: { threads: number }): P
     precision: 'int8',
     threads: options.threads,
     spinning: false,
+    engines: 1,
     runningMax: 1,
     queueLengthMax: 0,
   })

@@ -52,7 +52,12 @@ interface Runner {
 async function openRunner(folder: string, threads: number): Promise<Runner> {
   const { manifest, tokenizer, encodeChat } = await loadTokenizer(folder)
   const options = { modelFolder: folder, precision: 'int8', threads, spinning: false } as const
-  const engine = await EngineClient.start({ ...options, runningMax: 1, queueLengthMax: 0 })
+  const engine = await EngineClient.start({
+    ...options,
+    engines: 1,
+    runningMax: 1,
+    queueLengthMax: 0,
+  })
   let jobs = 0
 
   async function decode(prompt: string, decoding: Decoding, jsonSchema?: string) {

@@ -1,4 +1,3 @@
-import { Worker } from 'node:worker_threads'
 import {
   ApiError,
   limits,
@@ -12,16 +11,14 @@ import { cachedTokensOf, type KvBlock } from '../scheduler/kv-carry.ts'
 import { predictWorkMs } from '../scheduler/predict-work.ts'
 import { RowCost } from '../scheduler/row-cost.ts'
 import type { SchedulerStats } from '../scheduler/scheduler.ts'
-import type {
-  CarriedBlocks,
-  EngineCommand,
-  EngineMessage,
-  EngineThreadOptions,
-} from './protocol.ts'
+import { EngineThread } from './engine-thread.ts'
+import { placeJob, type EngineLoad } from './place-job.ts'
+import { sumCounts } from './sum-counts.ts'
+import type { CarriedBlocks, EngineMessage, EngineThreadOptions } from './protocol.ts'
 
 export type EngineState = 'ready' | 'draining' | 'failed'
 
-export interface EngineClientOptions extends EngineThreadOptions {
+export interface EngineClientOptions extends Omit<EngineThreadOptions, 'measured' | 'busyEngines'> {
   /** Jobs that may wait beside those running. */
   readonly queueLengthMax: number
   /** Predicted work of those, milliseconds. */
@@ -39,11 +36,21 @@ export interface JobCarry extends CarriedBlocks {
 interface ActiveJob {
   readonly onEvent: (event: JobEvent) => void
   readonly carry: JobCarry | undefined
+  readonly workMs: number
+  readonly engine: PlacedEngine
 }
 
-type Ready = Extract<EngineMessage, { type: 'ready' }>
+/** An engine thread and what it has to do. */
+interface PlacedEngine {
+  readonly thread: EngineThread
+  readonly load: { -readonly [Key in keyof EngineLoad]: EngineLoad[Key] }
+  stats: SchedulerStats
+}
 
-/** Main-thread side of the engine thread: bounded admission, routing of events, drain. */
+/**
+ * Main-thread side of a model's engine threads: bounded admission, placing of jobs, routing of
+ * events, drain. Several threads hold the same model, each with caches of its own.
+ */
 export class EngineClient {
   /** Of the model that the thread serves. */
   readonly manifest: Manifest
@@ -51,42 +58,39 @@ export class EngineClient {
   readonly form: GraphFile
   readonly #cost: RowCost
   readonly #admission: Admission
-  readonly #worker: Worker
+  readonly #engines: readonly PlacedEngine[]
+  readonly #busyEngines: Int32Array
+  /** Jobs that run at once in one thread. */
+  readonly #runningMax: number
   readonly #onFault: OnFault
   readonly #active = new Map<string, ActiveJob>()
   #state: EngineState = 'ready'
-  #stats: SchedulerStats
   #idle: (() => void) | undefined
-  /** Settles when the thread has ended; rejects if it broke. */
+  /** Settles when all threads have ended; rejects if one broke. */
   readonly ended: Promise<void>
 
   private constructor(
-    worker: Worker,
-    { manifest, form, cost, runningMax }: Ready,
-    options: EngineClientOptions,
+    threads: readonly EngineThread[],
+    options: EngineClientOptions & { busyEngines: SharedArrayBuffer },
     onFault: OnFault,
   ) {
-    this.#worker = worker
+    const { manifest, form, measured, runningMax } = threads[0]!.ready
+    this.#busyEngines = new Int32Array(options.busyEngines)
     this.manifest = manifest
     this.form = form
     this.#onFault = onFault
-    this.#cost = new RowCost(cost)
+    this.#cost = new RowCost(measured.cost)
+    this.#runningMax = runningMax
     const { queueLengthMax, queuedWorkMsMax = limits.queuedWorkMsMax } = options
-    this.#admission = new Admission({ runningMax, queueLengthMax, queuedWorkMsMax })
-    this.#stats = { running: 0, queued: 0, freeSequences: runningMax, forwards: 0, rows: 0 }
-    worker.on('message', (message: EngineMessage) => this.#receive(message))
-    this.ended = new Promise((resolve, reject) => {
-      worker.once('error', (error) => {
-        this.#break(error)
-        reject(error)
-      })
-      worker.once('exit', () => {
-        const broken = this.#state === 'failed' || this.#active.size > 0
-        this.#break(new Error('the engine thread ended'))
-        if (broken) reject(new Error('the engine thread ended unexpectedly'))
-        else resolve()
-      })
-    })
+    const bounds = { queueLengthMax, queuedWorkMsMax }
+    this.#admission = new Admission({ ...bounds, runningMax: runningMax * threads.length })
+    const stats = { running: 0, queued: 0, freeSequences: runningMax, forwards: 0, rows: 0 }
+    this.#engines = threads.map((thread) => ({ thread, load: { jobs: 0, workMs: 0 }, stats }))
+    for (const engine of this.#engines) {
+      engine.thread.onMessage((message) => this.#receive(engine, message))
+    }
+    const watched = this.#engines.map((engine) => this.#watch(engine))
+    this.ended = Promise.all(watched).then(() => undefined)
     this.ended.catch(() => undefined) // whoever cares awaits it; a broken engine must not be an unhandled rejection
   }
 
@@ -95,19 +99,13 @@ export class EngineClient {
     options: EngineClientOptions,
     onFault: OnFault = () => undefined,
   ): Promise<EngineClient> {
-    const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: options })
-    const ready = await new Promise<Ready>((resolve, reject) => {
-      const exited = (): void => reject(new Error('the engine thread ended before it was ready'))
-      worker.once('error', reject)
-      worker.once('exit', exited)
-      worker.once('message', (message: EngineMessage) => {
-        worker.off('error', reject)
-        worker.off('exit', exited)
-        if (message.type === 'ready') resolve(message)
-        else reject(new Error(message.type === 'failed' ? message.message : 'unexpected message'))
-      })
-    })
-    return new EngineClient(worker, ready, options, onFault)
+    const shared = { ...options, busyEngines: new SharedArrayBuffer(4) }
+    const first = await EngineThread.start(shared)
+    const { measured } = first.ready
+    const others = Array.from({ length: measured.engines - 1 }, () =>
+      EngineThread.start({ ...shared, measured }),
+    )
+    return new EngineClient([first, ...(await Promise.all(others))], shared, onFault)
   }
 
   get state(): EngineState {
@@ -119,35 +117,45 @@ export class EngineClient {
     return this.#active.size
   }
 
-  /** As of the thread's last report, half a second ago at most while it works. */
+  /** Of all threads, as of their last reports, half a second ago at most while they work. */
   get stats(): SchedulerStats {
-    return this.#stats
+    return sumCounts(this.#engines.map(({ stats }) => stats))
   }
 
   /**
-   * Hands a job to the engine thread. onEvent gets a start, reveals and exactly one end or error.
+   * Hands a job to an engine thread. onEvent gets a start, reveals and exactly one end or error.
    * @throws ApiError overloaded (with Retry-After), worker_draining, worker_unavailable, invalid_request.
    */
   submit(job: Job, onEvent: (event: JobEvent) => void, carry?: JobCarry): void {
     this.#assertAdmissible(job)
     const workMs = predictWorkMs(job, this.#cost, cachedTokensOf(carry))
     this.#admission.admit(job.id, workMs, performance.now())
-    this.#active.set(job.id, { onEvent, carry })
+    const loads = this.#engines.map(({ load }) => load)
+    const engine = this.#engines[placeJob(loads, this.#runningMax)]!
+    this.#load(engine, 1, workMs)
+    this.#active.set(job.id, { onEvent, carry, workMs, engine })
     const { blockTokens, prefix } = carry ?? {}
     const carried = blockTokens && prefix ? { blockTokens, prefix } : undefined
-    this.#send({ type: 'submit', job, carry: carried })
+    engine.thread.send({ type: 'submit', job, carry: carried })
+  }
+
+  #load(engine: PlacedEngine, jobs: number, workMs: number): void {
+    engine.load.jobs += jobs
+    engine.load.workMs += workMs
+    const busy = this.#engines.filter(({ load }) => load.jobs > 0).length
+    Atomics.store(this.#busyEngines, 0, busy)
   }
 
   cancel(jobId: string): void {
-    if (this.#active.has(jobId)) this.#send({ type: 'cancel', jobId })
+    this.#active.get(jobId)?.engine.thread.send({ type: 'cancel', jobId })
   }
 
-  /** Refuses new jobs, lets the others finish for at most `drainMs`, then stops the thread. */
+  /** Refuses new jobs, lets the others finish for at most `drainMs`, then stops the threads. */
   async drain(drainMs: number): Promise<void> {
     if (this.#state === 'failed') return
     this.#state = 'draining'
     if (this.#active.size > 0) await this.#idleWithin(drainMs)
-    this.#send({ type: 'stop' })
+    this.#stop()
     await this.ended.catch(() => undefined)
   }
 
@@ -172,12 +180,26 @@ export class EngineClient {
     }
   }
 
-  #receive(message: EngineMessage): void {
+  /** Settles when the thread has ended; rejects if it should not have. */
+  async #watch(engine: PlacedEngine): Promise<void> {
+    try {
+      await engine.thread.ended
+    } catch (error) {
+      this.#break(error)
+      throw error
+    }
+    if (this.#state === 'draining' && engine.load.jobs === 0) return
+    const error = new Error('the engine thread ended unexpectedly')
+    this.#break(error)
+    throw error
+  }
+
+  #receive(engine: PlacedEngine, message: EngineMessage): void {
     switch (message.type) {
       case 'ready':
         return
       case 'stats':
-        this.#stats = message.stats
+        engine.stats = message.stats
         return
       case 'fault':
         return this.#onFault(message.message)
@@ -197,14 +219,15 @@ export class EngineClient {
     if (event.type === 'start') this.#admission.started(jobId)
     if (event.type === 'end' || event.type === 'error') {
       this.#active.delete(jobId)
+      this.#load(active.engine, -1, -active.workMs)
       this.#admission.ended(jobId, performance.now())
       if (this.#active.size === 0) this.#idle?.()
     }
     active.onEvent(event)
   }
 
-  /** Answers every job that the thread can no longer answer. */
-  #break(error: Error): void {
+  /** One thread is gone: answers every job, and lets the others end. */
+  #break(error: unknown): void {
     if (this.#state !== 'draining') this.#state = 'failed'
     const { code, message, retryable } = new ApiError(
       'worker_unavailable',
@@ -216,9 +239,10 @@ export class EngineClient {
     for (const jobId of this.#active.keys()) {
       this.#deliver(jobId, { type: 'error', code, message, retryable })
     }
+    this.#stop()
   }
 
-  #send(command: EngineCommand): void {
-    this.#worker.postMessage(command)
+  #stop(): void {
+    for (const { thread } of this.#engines) thread.send({ type: 'stop' })
   }
 }

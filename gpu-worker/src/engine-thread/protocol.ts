@@ -16,10 +16,24 @@ export interface EngineThreadOptions {
   /** Cores that this model may use; all of the machine's if absent. */
   readonly cores?: number
   readonly spinning: boolean
+  /** Threads that hold the model, each running jobs of its own; 0: by size and cores, see chooseThreads. */
+  readonly engines: number
   /** Jobs that share a forward; fewer where their caches do not fit kvBytesMax. */
   readonly runningMax: number
-  /** Host memory for the caches of all sequences; the engine's own default if absent. */
+  /** Host memory for the caches of all sequences of all engines; KV_BYTES_MAX_DEFAULT if absent. */
   readonly kvBytesMax?: number
+  /** What a first engine of the same kind measured; absent for that one. */
+  readonly measured?: Measured
+  /** One int32: how many engines of this model have jobs. Written by the main thread alone. */
+  readonly busyEngines: SharedArrayBuffer
+}
+
+/** How the engine runs on this machine. Infinity crosses the thread boundary as it is. */
+export interface Measured {
+  /** How many engines should hold the model. */
+  readonly engines: number
+  readonly cost: readonly CostPoint[]
+  readonly wideFromRows: number
 }
 
 /** The known keys and values that a job starts with; without it none are handed back either. */
@@ -43,7 +57,7 @@ export type EngineMessage =
       readonly form: GraphFile
       /** Jobs that share a forward: as many as asked for, or as their caches leave room for. */
       readonly runningMax: number
-      readonly cost: readonly CostPoint[]
+      readonly measured: Measured
     }
   | { readonly type: 'stats'; readonly stats: SchedulerStats }
   | { readonly type: 'event'; readonly jobId: string; readonly event: JobEvent }

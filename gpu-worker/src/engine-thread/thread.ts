@@ -10,7 +10,7 @@ import type { JobEvent } from '@setblock/shared'
 import { openEngine } from '../engine/open-engine.ts'
 import { Grammars } from '../grammar/grammars.ts'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
-import { measureRowCost } from '../scheduler/row-cost.ts'
+import { measureRowCost, RowCost } from '../scheduler/row-cost.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
 
@@ -19,13 +19,21 @@ const STATS_EVERY_MS = 500
 
 async function main(port: MessagePort, options: EngineThreadOptions): Promise<void> {
   const send = (message: EngineMessage): void => port.postMessage(message)
-  const { modelFolder, device = 'cpu', cores = availableParallelism() } = options
-  const sequencesMax = options.runningMax
-  const { engine, manifest, form } = await openEngine({ ...options, device, cores, sequencesMax })
+  const { modelFolder, device = 'cpu', cores = availableParallelism(), measured } = options
+  const busyEngines = new Int32Array(options.busyEngines)
+  const opened = await openEngine({
+    ...options,
+    device,
+    cores,
+    sequencesMax: options.runningMax,
+    wideFromRows: measured?.wideFromRows,
+    coresAreFree: () => Atomics.load(busyEngines, 0) <= 1,
+  })
+  const { engine, manifest, form, engines, wideFromRows } = opened
   const { maskTokenId } = manifest
   const now = (): number => performance.now()
   const onFault = (error: unknown): void => send({ type: 'fault', message: messageOf(error) })
-  const cost = await measureRowCost(engine, now)
+  const cost = measured ? new RowCost(measured.cost) : await measureRowCost(engine, now)
   const runningMax = Math.min(options.runningMax, engine.limits.sequencesMax)
   const grammars = new Grammars(path.join(modelFolder, manifest.tokenizer.file))
   const scheduler = new Scheduler({
@@ -57,7 +65,8 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
         return scheduler.stop()
     }
   })
-  send({ type: 'ready', manifest, form, runningMax, cost: cost.points })
+  const found = { engines, cost: cost.points, wideFromRows }
+  send({ type: 'ready', manifest, form, runningMax, measured: found })
   const reporting = reportStats(scheduler, send)
   try {
     await scheduler.run()

@@ -19,6 +19,7 @@ import { planRuns, runCost } from './plan-runs.ts'
 import type { RunCost } from './plan-runs.ts'
 import { splitResults, wantedOutputs } from './results.ts'
 import { ThreadedGraph } from './threaded-graph.ts'
+import type { WideOptions } from './threaded-graph.ts'
 import type { RowResults } from '../decoding/rows.ts'
 
 /**
@@ -29,13 +30,11 @@ const ROWS_MAX = 512
 /** Mask groups of full length in one sequence's forward: verified decoding uses two. */
 const GROUPS_MAX = 4
 
-export interface OnnxEngineOptions extends RuntimeOptions {
+export interface OnnxEngineOptions extends RuntimeOptions, WideOptions {
   /** Sequences wanted; `limits.sequencesMax` tells how many of them the caches have room for. */
   readonly sequencesMax: number
   /** Host memory for the caches of all sequences together; KV_BYTES_MAX_DEFAULT if absent. */
   readonly kvBytesMax?: number
-  /** Threads of forwards with many rows, if measuring at start shows that they pay. */
-  readonly wideThreads?: number
 }
 
 /** @throws ModelError if the runtime refuses the graph or not even one sequence fits kvBytesMax. */
@@ -52,9 +51,8 @@ export async function createOnnxEngine(
     const reason = `the cache of one sequence does not fit ${kvBytesMax} bytes`
     throw new ModelError(model.manifest.id, reason)
   }
-  const { wideThreads, ...runtime } = options
   const file = model.form.data === undefined ? model.graph : model.path
-  const graph = await ThreadedGraph.load(file, runtime, wideThreads)
+  const graph = await ThreadedGraph.load(file, options, options)
   const inputs = graphInputs(model.manifest.architecture.layers)
   if (inputs.toSorted().join() !== graph.inputNames.toSorted().join()) {
     await graph.dispose()
@@ -128,6 +126,11 @@ export class OnnxEngine implements Engine {
     this.#newRowLength = pool.planes * pool.rowLength
     this.#pool = new KvPool(pool)
     this.#pastFeeds = new PastFeeds(this.#pool, pool)
+  }
+
+  /** See WideOptions. */
+  get wideFromRows(): number {
+    return this.#graph.wideFromRows
   }
 
   open(): SequenceId {

@@ -4,6 +4,7 @@ import { chooseThreads } from './choose-threads.ts'
 import { chooseDevice, chooseForm, dependsOnAdapter } from './device.ts'
 import type { FormWish } from './device.ts'
 import type { Engine } from './engine.ts'
+import { KV_BYTES_MAX_DEFAULT } from './kv-pool.ts'
 import { loadForm, readManifest, weightBytes } from './manifest.ts'
 import type { LoadedModel } from './manifest.ts'
 import { ModelError } from './model-error.ts'
@@ -18,9 +19,13 @@ export interface EngineRequest extends FormWish {
   /** Cores that this engine may use. */
   readonly cores: number
   readonly spinning: boolean
+  /** Engines that are to hold the model side by side; 0: by size and cores, see chooseThreads. */
+  readonly engines: number
+  readonly wideFromRows?: number | undefined
+  readonly coresAreFree: () => boolean
   /** Sequences wanted; the engine's limits tell for how many there is room. */
   readonly sequencesMax: number
-  /** Memory for the caches of all sequences; the engine's own default if absent. */
+  /** Memory for the caches of all sequences of all engines; the engine's own default if absent. */
   readonly kvBytesMax?: number | undefined
 }
 
@@ -29,6 +34,10 @@ export interface OpenedEngine {
   readonly manifest: Manifest
   /** The graph that runs, and on what. */
   readonly form: GraphFile
+  /** How many engines should hold the model, this one among them. */
+  readonly engines: number
+  /** See WideOptions. */
+  readonly wideFromRows: number
 }
 
 /**
@@ -43,22 +52,36 @@ export async function openEngine(request: EngineRequest): Promise<OpenedEngine> 
   const adapter = dependsOnAdapter(manifest, request) && (await probeWebGpu()).ok
   const device = chooseDevice(manifest, request, adapter)
   const model = await loadForm(modelFolder, manifest, chooseForm(manifest, device, precision))
-  return { engine: await createEngine(model, request), manifest, form: model.form }
+  return { ...(await createEngine(model, request)), manifest, form: model.form }
 }
 
-function createEngine(model: LoadedModel, request: EngineRequest): Promise<Engine> {
+type CreatedEngine = Pick<OpenedEngine, 'engine' | 'engines' | 'wideFromRows'>
+
+function createEngine(model: LoadedModel, request: EngineRequest): Promise<CreatedEngine> {
   const { provider } = model.form
-  const { spinning, sequencesMax, kvBytesMax, threads, cores } = request
-  const shared = { spinning, sequencesMax, ...(kvBytesMax !== undefined && { kvBytesMax }) }
   switch (provider) {
-    case 'cpu': {
-      const chosen = chooseThreads({ graphBytes: weightBytes(model), cores })
-      return createOnnxEngine(model, { ...shared, ...(threads === 0 ? chosen : { threads }) })
-    }
+    case 'cpu':
+      return createCpuEngine(model, request)
     case 'cuda':
     case 'webgpu':
       throw new ModelError(`device ${provider}`, 'has no engine in this version')
     default:
       return assertNever(provider, 'provider')
   }
+}
+
+async function createCpuEngine(model: LoadedModel, request: EngineRequest): Promise<CreatedEngine> {
+  const { spinning, sequencesMax, threads, cores, wideFromRows, coresAreFree } = request
+  const { kvBytesMax = KV_BYTES_MAX_DEFAULT } = request
+  const graphBytes = weightBytes(model)
+  const { engines, ...chosen } = chooseThreads({ graphBytes, cores, engines: request.engines })
+  const engine = await createOnnxEngine(model, {
+    ...(threads === 0 ? chosen : { threads }),
+    ...(wideFromRows !== undefined && { wideFromRows }),
+    coresAreFree,
+    spinning,
+    sequencesMax,
+    kvBytesMax: Math.floor(kvBytesMax / engines),
+  })
+  return { engine, engines, wideFromRows: engine.wideFromRows }
 }

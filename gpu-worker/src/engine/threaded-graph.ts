@@ -8,6 +8,15 @@ const TUNED_ROWS = [4, 16, 64]
 const TUNED_FORWARDS = 7
 const WORTH_SHARE = 0.9
 
+export interface WideOptions {
+  /** Threads of the wide form; without it there is none. */
+  readonly wideThreads?: number
+  /** The row count from which on it runs, where that has been measured already. */
+  readonly wideFromRows?: number
+  /** Asked before each forward; several threads run only where no other engine wants the cores. */
+  readonly coresAreFree?: () => boolean
+}
+
 export interface RowTimes {
   readonly rows: number
   /** Milliseconds with one thread. */
@@ -23,29 +32,39 @@ export interface RowTimes {
  */
 export class ThreadedGraph {
   readonly #narrow: OnnxGraph
+  readonly #coresAreFree: () => boolean
   #wide: OnnxGraph | undefined
   #wideFromRows = Infinity
 
-  private constructor(narrow: OnnxGraph, wide: OnnxGraph | undefined) {
+  private constructor(narrow: OnnxGraph, wide: OnnxGraph | undefined, options: WideOptions) {
     this.#narrow = narrow
     this.#wide = wide
+    this.#coresAreFree = options.coresAreFree ?? (() => true)
+    if (options.wideFromRows !== undefined) this.#wideFromRows = options.wideFromRows
   }
 
   /**
-   * The wide form spins between operators; without `wideThreads` there is none. `file`: its bytes,
-   * or its path where weights lie beside it.
+   * The wide form spins between operators. `file`: its bytes, or its path where weights lie beside it.
    *
    * @throws ModelError if the runtime refuses the file.
    */
   static async load(
     file: Uint8Array | string,
     options: RuntimeOptions,
-    wideThreads: number | undefined,
+    wideOptions: WideOptions,
   ): Promise<ThreadedGraph> {
+    const { wideThreads, wideFromRows } = wideOptions
     const narrow = await OnnxGraph.load(file, options)
-    if (wideThreads === undefined) return new ThreadedGraph(narrow, undefined)
-    const wide = await OnnxGraph.load(file, { threads: wideThreads, spinning: true })
-    return new ThreadedGraph(narrow, wide)
+    const isWanted = wideThreads !== undefined && wideFromRows !== Infinity
+    const wide = isWanted
+      ? await OnnxGraph.load(file, { threads: wideThreads, spinning: true })
+      : undefined
+    return new ThreadedGraph(narrow, wide, wideOptions)
+  }
+
+  /** The row count from which on several threads run; Infinity: never. */
+  get wideFromRows(): number {
+    return this.#wideFromRows
   }
 
   get inputNames(): readonly string[] {
@@ -53,12 +72,13 @@ export class ThreadedGraph {
   }
 
   get isTunable(): boolean {
-    return this.#wide !== undefined
+    return this.#wide !== undefined && this.#wideFromRows === Infinity
   }
 
   /** `rows`: rows of the whole run. Blocks the thread until done. */
   run(feeds: Feeds, outputs: readonly string[], rows: number): Promise<Outputs> {
-    const graph = rows >= this.#wideFromRows ? (this.#wide ?? this.#narrow) : this.#narrow
+    const isWide = rows >= this.#wideFromRows && this.#coresAreFree()
+    const graph = isWide ? (this.#wide ?? this.#narrow) : this.#narrow
     return graph.run(feeds, outputs)
   }
 

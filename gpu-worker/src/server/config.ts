@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { limits } from '@setblock/shared'
 import * as z from 'zod'
+import { ENGINES_MAX } from '../engine/choose-threads.ts'
 import { DEVICE_CHOICES, PRECISIONS, type DeviceChoice, type Precision } from '../engine/device.ts'
 import { KV_BYTES_MAX_DEFAULT } from '../engine/kv-pool.ts'
 import type { S3StoreOptions } from '../sessions/s3-store.ts'
@@ -45,6 +46,9 @@ const environmentSchema = z.object({
   SETBLOCK_THREADS: z.coerce.number().int().min(0).max(256).default(0),
   /** Spinning threads answer sooner and burn CPU between forwards. */
   SETBLOCK_SPINNING: z.enum(['0', '1']).default('0'),
+  /** Copies of the model that run side by side; 0: by the size of the graph, see chooseThreads. */
+  SETBLOCK_ENGINES: z.coerce.number().int().min(0).max(ENGINES_MAX).default(0),
+  /** Jobs that share a forward, of each engine. */
   SETBLOCK_RUNNING_MAX: z.coerce.number().int().min(1).max(64).default(8),
   /** Host memory for the caches of running jobs; as many jobs share a forward as fit into it. */
   SETBLOCK_KV_BYTES_MAX: z.coerce.number().int().min(1).default(KV_BYTES_MAX_DEFAULT),
@@ -84,6 +88,8 @@ export interface WorkerConfig {
   /** 0: by the size of the graph. */
   readonly threads: number
   readonly spinning: boolean
+  /** 0: by the size of the graph. */
+  readonly engines: number
   readonly runningMax: number
   readonly kvBytesMax: number
   readonly queueLengthMax: number
@@ -119,6 +125,7 @@ export function readConfig(
     jobSecret: value.SETBLOCK_JOB_SECRET,
     threads: value.SETBLOCK_THREADS,
     spinning: value.SETBLOCK_SPINNING === '1',
+    engines: value.SETBLOCK_ENGINES,
     runningMax: value.SETBLOCK_RUNNING_MAX,
     kvBytesMax: value.SETBLOCK_KV_BYTES_MAX,
     queueLengthMax: value.SETBLOCK_QUEUE_MAX,

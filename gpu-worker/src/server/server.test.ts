@@ -43,6 +43,7 @@ describe('the worker over HTTP, with the real engine', () => {
       precision: 'int8',
       threads: 1,
       spinning: false,
+      engines: 1,
       runningMax: 1,
       queueLengthMax: QUEUE_MAX,
     })
@@ -281,6 +282,7 @@ test('a model folder that is not there is one clear error', async () => {
       precision: 'int8',
       threads: 1,
       spinning: false,
+      engines: 1,
       runningMax: 1,
       queueLengthMax: 1,
     }),

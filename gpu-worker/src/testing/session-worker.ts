@@ -42,7 +42,7 @@ export class SessionWorker {
   static async start(options: SessionWorkerOptions): Promise<SessionWorker> {
     const { modelFolder, precision, folder, masterKey } = options
     const { runningMax = 4 } = options
-    const thread = { threads: 1, spinning: false, runningMax, queueLengthMax: 16 }
+    const thread = { threads: 1, spinning: false, engines: 1, runningMax, queueLengthMax: 16 }
     const engine = await EngineClient.start({ modelFolder, precision, ...thread })
     const sessions = await openWorkerSessions({
       manifest: engine.manifest,
