@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { closedUrl } from './test-support/fake-worker.ts'
-import { authorized, startHarness } from './test-support/harness.ts'
+import { authorized, startHarness, staticSources } from './test-support/harness.ts'
 import { write } from './test-support/scripts.ts'
 
 async function errorOf(response: Response) {
@@ -32,7 +32,7 @@ test('models are listed and described', async (t) => {
 
 test('alive and ready are different questions, and need no key', async (t) => {
   const closed = await closedUrl()
-  const { get } = await startHarness(t, { urls: (own) => [closed, own] })
+  const { get } = await startHarness(t, { sources: (own) => staticSources([closed, own]) })
   const open = { headers: {} }
   assert.equal((await get('/', open)).status, 200)
   assert.deepEqual(await (await get('/healthz', open)).json(), { status: 'ok' })

@@ -14,6 +14,7 @@ import { modelRoutes } from './routes/models.ts'
 import { pageRoutes } from './routes/page.ts'
 import { referenceRoutes } from './routes/reference.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { workerRegistryRoutes } from './routes/worker-registry.ts'
 
 /** What each path is asked with; any other method gets a 405 that says so. */
 export const METHODS: Readonly<Record<string, string>> = {
@@ -37,6 +38,7 @@ export const METHODS: Readonly<Record<string, string>> = {
   '/v1/sessions': 'GET, HEAD, POST',
   '/v1/sessions/:id': 'GET, HEAD, DELETE',
   '/v1/sessions/:id/fork': 'POST',
+  '/internal/workers': 'POST',
 }
 
 /** The edge as a web-standard handler, the same on every platform. */
@@ -52,6 +54,7 @@ export function createApp(deps: EdgeDeps): Hono<EdgeBindings> {
   app.route('/', pageRoutes(deps))
   app.route('/', healthRoutes(deps))
   app.route('/', referenceRoutes())
+  app.route('/', workerRegistryRoutes(deps))
   app.route('/v1', modelRoutes(deps))
   app.route('/v1', generationRoutes(deps))
   app.route('/v1', accountRoutes(deps))

@@ -8,8 +8,13 @@ import { createUsageStore } from './metering/usage-store.ts'
 import type { UsageStore } from './metering/usage-store.ts'
 import { platformRandom } from './random.ts'
 import type { Database } from './storage/database.ts'
+import type { WorkerDirectory } from './workers/directory.ts'
+import { createStaticDirectory, joinDirectories } from './workers/directory.ts'
+import { createRegistration } from './workers/registration.ts'
 import { createWorkerClient } from './workers/worker-client.ts'
 import type { WorkerFetch } from './workers/worker-fetch.ts'
+import type { WorkerRegistry } from './workers/worker-registry.ts'
+import type { DnsName } from './workers/worker-sources.ts'
 
 /** What the platforms differ in. */
 export interface Platform extends Pick<EdgeDeps, 'models' | 'page' | 'homes' | 'log' | 'limits'> {
@@ -17,6 +22,10 @@ export interface Platform extends Pick<EdgeDeps, 'models' | 'page' | 'homes' | '
   readonly database: Database
   readonly fetch: WorkerFetch
   createMeter(this: void, usage: UsageStore): Meter
+  /** Where workers announce themselves, should the configuration ask for a registry. */
+  createRegistry(this: void): WorkerRegistry
+  /** @throws Error where the platform cannot look up names. */
+  createDnsDirectory(this: void, name: DnsName): WorkerDirectory
   /** The real one unless a test needs to turn it. */
   readonly clock?: Clock
 }
@@ -27,6 +36,7 @@ export function assembleDeps(platform: Platform): EdgeDeps {
   const { clock = Date.now } = platform
   const keyStore = createKeyStore(database)
   const usage = createUsageStore(database)
+  const { directory, registration } = assembleWorkers(platform)
   return {
     models,
     page,
@@ -39,10 +49,42 @@ export function assembleDeps(platform: Platform): EdgeDeps {
     usage,
     homes,
     corsOrigins: config.corsOrigins,
-    workers: createWorkerClient({ ...config.workers, fetch, clock: Date.now, limits }),
+    workers: createWorkerClient({
+      directory,
+      secret: config.workers.secret,
+      fetch,
+      clock: Date.now,
+      limits,
+    }),
+    registration,
     clock,
     random: platformRandom,
     log,
     limits,
+  }
+}
+
+/** All sources of workers as one directory, and the door to the registry if that is one of them. */
+function assembleWorkers(platform: Platform) {
+  const { config, limits, createRegistry, createDnsDirectory } = platform
+  const { sources, hosts, secret, previousSecret } = config.workers
+  const directories: WorkerDirectory[] = []
+  const urls = sources.flatMap((source) => (source.kind === 'static' ? [source.url] : []))
+  if (urls.length > 0) directories.push(createStaticDirectory(urls))
+  for (const source of sources) {
+    if (source.kind === 'dns') directories.push(createDnsDirectory(source.name))
+  }
+  const registry = sources.some(({ kind }) => kind === 'registry') ? createRegistry() : undefined
+  if (registry !== undefined) directories.push(registry)
+  return {
+    directory: joinDirectories(directories, limits),
+    registration:
+      registry &&
+      createRegistration({
+        registry,
+        secrets: previousSecret === undefined ? [secret] : [secret, previousSecret],
+        hosts,
+        limits,
+      }),
   }
 }

@@ -1,10 +1,9 @@
-import { limits, parseWith } from '@setblock/shared'
+import { ApiError, limits, parseWith } from '@setblock/shared'
 import * as z from 'zod'
 import { originSchema } from './auth/browser-token.ts'
-
-const workerUrl = z
-  .url({ protocol: /^https?$/, error: 'must be http(s) URLs separated by commas' })
-  .transform((url) => url.replace(/\/+$/, ''))
+import { HOST_PATTERN } from './workers/worker-hosts.ts'
+import { workerSourceSchema } from './workers/worker-sources.ts'
+import type { WorkerSource } from './workers/worker-sources.ts'
 
 const secret = z.string({ error: 'must be set' }).min(limits.jobSecretCharactersMin, {
   error: `must have at least ${limits.jobSecretCharactersMin} characters`,
@@ -20,9 +19,19 @@ const splitList = (list: string) =>
 const edgeSchema = z.object({
   GPU_WORKERS: z
     .string({ error: 'must be set' })
-    .transform((list) => list.split(',').map((url) => url.trim()))
-    .pipe(z.array(workerUrl).min(1)),
+    .transform((list) => list.split(',').map((source) => source.trim()))
+    .pipe(z.array(workerSourceSchema).min(1)),
+  SETBLOCK_WORKER_HOSTS: z
+    .string()
+    .default('')
+    .transform((list) => splitList(list.toLowerCase()))
+    .pipe(
+      z.array(
+        z.string().regex(HOST_PATTERN, { error: 'must be hosts, such as w-*.example.com:8788' }),
+      ),
+    ),
   SETBLOCK_JOB_SECRET: secret,
+  SETBLOCK_JOB_SECRET_PREVIOUS: secret.optional(),
   SETBLOCK_ADMIN_KEY: secret,
   SETBLOCK_CORS_ORIGINS: z
     .string()
@@ -41,7 +50,14 @@ const nodeSchema = edgeSchema.extend({
 })
 
 export interface EdgeConfig {
-  readonly workers: { readonly urls: string[]; readonly secret: string }
+  readonly workers: {
+    readonly sources: readonly WorkerSource[]
+    /** Hosts at which workers may announce themselves, see worker-hosts.ts. */
+    readonly hosts: readonly string[]
+    readonly secret: string
+    /** Still taken from workers while the secret changes. */
+    readonly previousSecret?: string | undefined
+  }
   /** The operator's secret. */
   readonly adminKey: string
   readonly corsOrigins: readonly string[]
@@ -68,8 +84,21 @@ export function readNodeConfig(env: unknown) {
 }
 
 function toConfig(parsed: z.output<typeof edgeSchema>): EdgeConfig {
+  const open = parsed.GPU_WORKERS.some(({ kind }) => kind === 'registry')
+  if (open && parsed.SETBLOCK_WORKER_HOSTS.length === 0) {
+    throw new ApiError(
+      'internal_error',
+      'SETBLOCK_WORKER_HOSTS: must name the hosts that may announce themselves to the registry',
+      { param: 'SETBLOCK_WORKER_HOSTS' },
+    )
+  }
   return {
-    workers: { urls: parsed.GPU_WORKERS, secret: parsed.SETBLOCK_JOB_SECRET },
+    workers: {
+      sources: parsed.GPU_WORKERS,
+      hosts: parsed.SETBLOCK_WORKER_HOSTS,
+      secret: parsed.SETBLOCK_JOB_SECRET,
+      previousSecret: parsed.SETBLOCK_JOB_SECRET_PREVIOUS,
+    },
     adminKey: parsed.SETBLOCK_ADMIN_KEY,
     corsOrigins: parsed.SETBLOCK_CORS_ORIGINS,
   }

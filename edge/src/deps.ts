@@ -8,6 +8,7 @@ import type { UsageStore } from './metering/usage-store.ts'
 import type { ModelSource } from './models/model-source.ts'
 import type { PageSource } from './page/page-source.ts'
 import type { StreamHomes } from './streams/stream-homes.ts'
+import type { Registration } from './workers/registration.ts'
 import type { WorkerClient } from './workers/worker-client.ts'
 
 /** Milliseconds since 1970. */
@@ -33,6 +34,8 @@ export interface EdgeDeps {
   /** Origins whose pages may call the API. */
   readonly corsOrigins: readonly string[]
   readonly workers: WorkerClient
+  /** Where workers announce themselves; undefined where they do not. */
+  readonly registration: Registration | undefined
   readonly clock: Clock
   readonly random: {
     /** A new id, unguessable, of letters and digits. */

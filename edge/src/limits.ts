@@ -12,6 +12,17 @@ export type EdgeLimits = { readonly [Name in keyof Limits]: number } & {
   readonly workerAnswerMs: number
   /** Longest wait for a worker to say that it is ready. */
   readonly readinessMs: number
+  /** Workers that one edge knows of. */
+  readonly workersMax: number
+  /** How long a list of workers from a registry object, or from DNS, is used. */
+  readonly workerListMs: number
+  /** Longest wait for one answer of a name server. */
+  readonly dnsAnswerMs: number
+  /** Failures in a row after which a worker is asked behind all others. */
+  readonly workerFailuresMax: number
+  /** For how long, first and at most: the time doubles with each further failure. */
+  readonly workerEjectMs: number
+  readonly workerEjectMsMax: number
   readonly apiKeyCharactersMax: number
   readonly requestIdCharactersMax: number
   /** Bytes of a worker's error answer that are read. */
@@ -74,6 +85,12 @@ export const edgeLimits: EdgeLimits = Object.freeze({
   headersGraceMs: 2_000,
   workerAnswerMs: 15_000,
   readinessMs: 2_000,
+  workersMax: 256,
+  workerListMs: 2_000,
+  dnsAnswerMs: 1_000,
+  workerFailuresMax: 2,
+  workerEjectMs: 2_000,
+  workerEjectMsMax: 60_000,
   apiKeyCharactersMax: 256,
   requestIdCharactersMax: 128,
   errorBodyBytesMax: 16 * 1024,
@@ -128,6 +145,11 @@ assert(
   edgeLimits.workerAnswerMs <= edgeLimits.jobTokenLifetimeMs,
   `workerAnswerMs (${edgeLimits.workerAnswerMs}) must not exceed jobTokenLifetimeMs ` +
     `(${edgeLimits.jobTokenLifetimeMs})`,
+)
+assert(
+  edgeLimits.workerEjectMs <= edgeLimits.workerEjectMsMax,
+  `workerEjectMs (${edgeLimits.workerEjectMs}) must not exceed workerEjectMsMax ` +
+    `(${edgeLimits.workerEjectMsMax})`,
 )
 assert(
   edgeLimits.streamCharactersMax <= edgeLimits.keptCharactersMax,

@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { Resolver } from 'node:dns/promises'
 import { readdir, readFile } from 'node:fs/promises'
 import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -20,7 +21,9 @@ import { PAGE_FOLDER } from './page/page-source.ts'
 import type { PageFile, PageSource } from './page/page-source.ts'
 import { createSqliteDatabase, migrateSqlite } from './storage/database.ts'
 import { StreamHub } from './streams/stream-hub.ts'
+import { createDnsDirectory } from './workers/dns-directory.ts'
 import type { WorkerFetch } from './workers/worker-fetch.ts'
+import { createMemoryRegistry } from './workers/worker-registry.ts'
 
 const MIGRATIONS = path.join(import.meta.dirname, '../migrations')
 const BUNDLED_MODEL = path.join(import.meta.dirname, '../../models/setblock-nano')
@@ -60,6 +63,15 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
       config: config.edge,
       database: createSqliteDatabase(database),
       fetch: createFetch(),
+      createRegistry: () => createMemoryRegistry({ clock: Date.now, limits }),
+      createDnsDirectory: (name) =>
+        createDnsDirectory(name, {
+          resolver: new Resolver({ timeout: limits.dnsAnswerMs, tries: 2 }),
+          refreshMs: limits.workerListMs,
+          clock: Date.now,
+          onFailure: (error) =>
+            log({ event: 'dns-failed', host: name.host, reason: (error as Error).message }),
+        }),
       createMeter: (usage) =>
         createMemoryMeter({
           clock: Date.now,

@@ -15,8 +15,12 @@ import type { ObjectNamespace, ObjectState } from './storage/durable-object.ts'
 import { createStoredHub } from './streams/stored-hub.ts'
 import { createObjectHomes, PLACE_HEADER } from './streams/stream-homes.ts'
 import type { StreamHomes } from './streams/stream-homes.ts'
+import { cacheDirectory } from './workers/directory.ts'
+import { createObjectRegistry } from './workers/registry-object.ts'
+import type { WorkerRegistry } from './workers/worker-registry.ts'
 
 export { MeterObject } from './metering/meter-object.ts'
+export { RegistryObject } from './workers/registry-object.ts'
 
 /** The bindings and variables of wrangler.toml. */
 export interface WorkerEnv {
@@ -24,9 +28,12 @@ export interface WorkerEnv {
   DB: D1Binding
   METERS: ObjectNamespace
   STREAMS: ObjectNamespace
+  REGISTRY: ObjectNamespace
   GPU_WORKERS: string
   SETBLOCK_JOB_SECRET: string
   SETBLOCK_ADMIN_KEY: string
+  SETBLOCK_WORKER_HOSTS?: string
+  SETBLOCK_JOB_SECRET_PREVIOUS?: string
   SETBLOCK_CORS_ORIGINS?: string
 }
 
@@ -70,6 +77,16 @@ function createAssetModels(assets: WorkerEnv['ASSETS']): ModelSource {
   })
 }
 
+/** One object knows the workers; each isolate asks it now and then, and not for each request. */
+function createCachedRegistry(namespace: ObjectNamespace): WorkerRegistry {
+  const registry = createObjectRegistry(namespace)
+  const cached = cacheDirectory(registry, { cacheMs: edgeLimits.workerListMs, clock: Date.now })
+  return {
+    announce: (announcement) => registry.announce(announcement),
+    list: () => cached.list(),
+  }
+}
+
 function assembleWorkerDeps(env: WorkerEnv): EdgeDeps {
   return assembleDeps({
     models: createAssetModels(env.ASSETS),
@@ -79,6 +96,10 @@ function assembleWorkerDeps(env: WorkerEnv): EdgeDeps {
     homes: createObjectHomes(env.STREAMS),
     fetch: (url, init) => fetch(url, init),
     createMeter: () => createObjectMeter(env.METERS),
+    createRegistry: () => createCachedRegistry(env.REGISTRY),
+    createDnsDirectory: ({ host }) => {
+      throw new Error(`GPU_WORKERS: ${host} cannot be looked up on Workers: use a registry`)
+    },
     // oxlint-disable-next-line no-console -- the only log a Worker has
     log: (record) => console.log(JSON.stringify(record)),
     limits: edgeLimits,

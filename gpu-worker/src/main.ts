@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { serve, type ServerType } from '@hono/node-server'
 import { limits } from '@setblock/shared'
 import { EngineClient } from './engine-thread/engine-client.ts'
+import { startAnnouncing } from './server/announce.ts'
 import { createApp } from './server/app.ts'
 import { readCommandLine, USAGE } from './server/command-line.ts'
 import { readConfig, type WorkerConfig } from './server/config.ts'
@@ -36,7 +37,7 @@ async function main(): Promise<void> {
   const app = await createApp({
     engine,
     sessions,
-    jobSecret: config.jobSecret,
+    jobSecrets: [config.jobSecret, config.previousJobSecret].filter((each) => each !== undefined),
     log: logToStdout,
     now: Date.now,
   })
@@ -51,12 +52,18 @@ async function main(): Promise<void> {
     device: provider,
     precision: chosen,
   })
+  const announcing =
+    config.announce &&
+    (await startAnnouncing({
+      ...config.announce,
+      models: [engine.manifest.id],
+      secret: config.previousJobSecret ?? config.jobSecret,
+      log: logToStdout,
+    }))
   const shutDown = (): void => {
     logToStdout('draining', { activeJobs: engine.activeJobs })
-    void engine
-      .drain(limits.drainMs)
-      .then(() => sessions.flush())
-      .then(() => server.close(() => process.exit(0)))
+    const drained = engine.drain(limits.drainMs).then(() => sessions.flush())
+    void Promise.all([announcing?.leave(), drained]).then(() => server.close(() => process.exit(0)))
   }
   process.once('SIGTERM', shutDown)
   process.once('SIGINT', shutDown)

@@ -22,6 +22,8 @@ export interface Plan {
   readonly secrets: InstanceSecrets
   readonly edgePort: number
   readonly workerPort: number
+  /** Variables of the edge beside, or instead of, those of an edge with one worker. */
+  readonly edgeVariables?: Readonly<Record<string, string>>
 }
 
 export const edgeUrl = ({ options, edgePort }: Plan): string => `http://${options.host}:${edgePort}`
@@ -73,6 +75,7 @@ export function startEdgeOnNode(plan: Plan): Service {
       SETBLOCK_JOB_SECRET: secrets.jobSecret,
       SETBLOCK_ADMIN_KEY: secrets.adminKey,
       GPU_WORKERS: workerUrl(plan),
+      ...plan.edgeVariables,
     },
     cwd: repository,
     logFile: logFile(options, 'edge'),
@@ -83,11 +86,14 @@ export function startEdgeOnNode(plan: Plan): Service {
 export async function startEdgeOnWorkers(plan: Plan): Promise<Service> {
   const { options, secrets, edgePort } = plan
   const paths = statePaths(options.stateFolder)
-  await writePrivate(
-    paths.edgeVariables,
-    `SETBLOCK_JOB_SECRET=${secrets.jobSecret}\nSETBLOCK_ADMIN_KEY=${secrets.adminKey}\n` +
-      `GPU_WORKERS=${workerUrl(plan)}\n`,
-  )
+  const variables = {
+    SETBLOCK_JOB_SECRET: secrets.jobSecret,
+    SETBLOCK_ADMIN_KEY: secrets.adminKey,
+    GPU_WORKERS: workerUrl(plan),
+    ...plan.edgeVariables,
+  }
+  const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`)
+  await writePrivate(paths.edgeVariables, lines.join(''))
   return startService({
     name: 'the edge',
     lives: true,

@@ -58,6 +58,13 @@ export const limits = Object.freeze({
   jobTokenLifetimeMs: 60_000,
   clockSkewMs: 30_000,
 
+  /** How often a worker announces itself to the edge, and how long the edge believes it. */
+  announceMs: 5_000,
+  workerLeaseMs: 20_000,
+  workerUrlCharactersMax: 256,
+  workerModelsMax: 16,
+  announcementBytesMax: 8 * 1024,
+
   /** Living sessions of one tenant. */
   sessionsPerTenantMax: 1000,
   sessionsPageMax: 100,
@@ -94,6 +101,8 @@ export function assertLimits(l: Limits): void {
   atMost(l, 'clockSkewMs', 'jobTokenLifetimeMs')
   atMost(l, 'jobTokenLifetimeMs', 'deadlineMsMax')
   atMost(l, 'sessionTtlMs', 'sessionTtlMsMax')
+  // Two announcements may get lost, and a third be late.
+  atMost(l, 'announceMs', 'workerLeaseMs', 3)
   atMost(l, 'blockLengthMin', 'blockLengthMax')
   atMost(l, 'blockLengthMax', 'revealPositionsMax', 2)
   atMost(l, 'promptCharactersMax', 'bodyBytesMax')

@@ -23,6 +23,8 @@ export interface WorkerProcessOptions {
   readonly folder?: string
   readonly memoryMb?: number
   readonly diskMb?: number
+  /** More of its environment. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Answered before the first event, or the connection broke: the code, or `unreachable`. */
@@ -61,6 +63,7 @@ export class WorkerProcess {
         SETBLOCK_SESSION_MEMORY_MB: String(memoryMb),
         SETBLOCK_SESSION_DISK_MB: String(diskMb),
         ...(folder === undefined ? {} : { SETBLOCK_SESSIONS: folder }),
+        ...options.env,
       },
     })
     // Whatever ends this process, its workers must not live on.

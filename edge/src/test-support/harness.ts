@@ -15,6 +15,8 @@ import type { PageFile } from '../page/page-source.ts'
 import { createSqliteDatabase, migrateSqlite } from '../storage/database.ts'
 import type { Database } from '../storage/database.ts'
 import { StreamHub } from '../streams/stream-hub.ts'
+import { createMemoryRegistry } from '../workers/worker-registry.ts'
+import type { WorkerSource } from '../workers/worker-sources.ts'
 import { startFakeWorker, JOB_SECRET } from './fake-worker.ts'
 import type { FakeWorker, FakeWorkerOptions } from './fake-worker.ts'
 import { createTinySource } from './tiny-model.ts'
@@ -86,7 +88,8 @@ export interface Harness {
 export async function startHarness(
   t: TestContext,
   options: FakeWorkerOptions & {
-    urls?: (own: string) => string[]
+    /** By default the fake worker alone. */
+    sources?: (own: string) => WorkerSource[]
     limits?: EdgeLimits
     change?: (deps: EdgeDeps) => EdgeDeps
     clock?: () => number
@@ -103,12 +106,20 @@ export async function startHarness(
     models: createTinySource(),
     page: { read: (file) => Promise.resolve(options.page?.[file]) },
     config: {
-      workers: { urls: options.urls?.(worker.url) ?? [worker.url], secret: JOB_SECRET },
+      workers: {
+        sources: options.sources?.(worker.url) ?? staticSources([worker.url]),
+        hosts: ['127.0.0.1'],
+        secret: JOB_SECRET,
+      },
       adminKey: ADMIN_KEY,
       corsOrigins: [],
     },
     database: await openTestDatabase(),
     fetch: (url, init) => fetch(url, init),
+    createRegistry: () => createMemoryRegistry({ clock, limits }),
+    createDnsDirectory: ({ host }) => {
+      throw new Error(`${host}: no names in these tests`)
+    },
     createMeter: () => createMemoryMeter({ clock, monthTokens: async () => 0, metersMax: 100 }),
     homes: { kind: 'here', hub: new StreamHub({ clock, limits }), placeHeader: undefined },
     log: (record) => log.push(record),
@@ -139,6 +150,10 @@ export async function startHarness(
     idle: async () => void (await Promise.all(pumps)),
   }
 }
+
+/** Workers that are listed. */
+export const staticSources = (urls: readonly string[]): WorkerSource[] =>
+  urls.map((url) => ({ kind: 'static', url }))
 
 export function authorized(): Record<string, string> {
   return { authorization: `Bearer ${API_KEY}` }

@@ -2,6 +2,7 @@ import { ApiError, importJobSecret, sha256Hex, signJobToken } from '@setblock/sh
 import type { JobKey } from '@setblock/shared'
 import type { Clock } from '../deps.ts'
 import type { EdgeLimits } from '../limits.ts'
+import type { HealthMemory } from './worker-health.ts'
 import { readRefusal, toWorkerError } from './worker-errors.ts'
 import { fetchWithin } from './worker-fetch.ts'
 import type { WorkerFetch, WorkerResponse } from './worker-fetch.ts'
@@ -14,14 +15,17 @@ export interface SignedPost {
   readonly signal: AbortSignal
 }
 
+export const NOBODY = 'there is no model worker to ask'
+
 /** How everything reaches a worker: as a POST whose token signs its body and names the tenant. */
 export function createSignedPosts(options: {
   secret: string
   fetch: WorkerFetch
   clock: Clock
   limits: EdgeLimits
+  health: HealthMemory
 }) {
-  const { secret, fetch, clock, limits } = options
+  const { secret, fetch, clock, limits, health } = options
   let key: JobKey | undefined
 
   async function sign(
@@ -36,8 +40,7 @@ export function createSignedPosts(options: {
     return { path, body, token: await signJobToken(key, payload), signal }
   }
 
-  /** An answer that is not a refusal. @throws ApiError, or the signal's reason */
-  async function send(
+  async function exchange(
     url: string,
     { path, body, token, signal }: SignedPost,
   ): Promise<WorkerResponse> {
@@ -55,16 +58,35 @@ export function createSignedPosts(options: {
     return response
   }
 
-  /** Asks one worker after the other, as long as each refuses with a code of `askNext`. */
+  /** An answer that is not a refusal. @throws ApiError, or the signal's reason */
+  async function send(url: string, post: SignedPost): Promise<WorkerResponse> {
+    health.asking(url)
+    try {
+      const response = await exchange(url, post)
+      health.answered(url)
+      return response
+    } catch (error) {
+      // A client that left says nothing about the worker.
+      post.signal.throwIfAborted()
+      if (isFailing(error)) health.failed(url, { leaving: error.code === 'worker_draining' })
+      else health.answered(url)
+      throw error
+    }
+  }
+
+  /**
+   * Asks one worker after the other, those that failed lately last, as long as each refuses with a
+   * code of `askNext`.
+   */
   async function sendToFirst(
     urls: readonly string[],
     askNext: ReadonlySet<string>,
     post: SignedPost,
-  ): Promise<WorkerResponse> {
-    let refusal: unknown
-    for (const url of urls) {
+  ): Promise<{ url: string; response: WorkerResponse }> {
+    let refusal: unknown = new ApiError('worker_unavailable', NOBODY)
+    for (const url of health.order(urls)) {
       try {
-        return await send(url, post)
+        return { url, response: await send(url, post) }
       } catch (error) {
         if (!(error instanceof ApiError) || !askNext.has(error.code)) throw error
         refusal = error
@@ -74,4 +96,10 @@ export function createSignedPosts(options: {
   }
 
   return { sign, send, sendToFirst }
+}
+
+/** Whether a worker is not there, or will not be soon. */
+export function isFailing(error: unknown): error is ApiError {
+  if (!(error instanceof ApiError)) return false
+  return error.code === 'worker_unavailable' || error.code === 'worker_draining'
 }

@@ -4,7 +4,7 @@ import { encodeEvent } from '@setblock/shared'
 import type { JobEvent } from '@setblock/shared'
 import { closedUrl, startFakeWorker } from '../test-support/fake-worker.ts'
 import type { Refusal } from '../test-support/fake-worker.ts'
-import { parseSse, startHarness, TEST_LIMITS } from '../test-support/harness.ts'
+import { parseSse, startHarness, staticSources, TEST_LIMITS } from '../test-support/harness.ts'
 import { revealsOf, startOf, usageOf, write } from '../test-support/scripts.ts'
 
 const PATH = '/v1/completions'
@@ -72,7 +72,7 @@ test('what a worker may say reaches the client, what is between us does not', as
 
 test('without a worker a request gets 503, and may be tried again', async (t) => {
   const closed = await closedUrl()
-  const { post, log } = await startHarness(t, { urls: () => [closed] })
+  const { post, log } = await startHarness(t, { sources: () => staticSources([closed]) })
   const response = await post(PATH, { ...body, stream: true })
   assert.equal(response.status, 503)
   assert.equal(response.headers.get('x-should-retry'), 'true')
@@ -86,10 +86,41 @@ test('a worker that refuses is passed over for the next one', async (t) => {
   const closed = await closedUrl()
   const { post, worker } = await startHarness(t, {
     script: write('hi'),
-    urls: (own) => [closed, full.url, own],
+    sources: (own) => staticSources([closed, full.url, own]),
   })
   for (let count = 0; count < 3; count++) assert.equal((await post(PATH, body)).status, 200)
   assert.equal(worker.jobs.length, 3)
+})
+
+test('a worker that failed twice is not the first to be asked any more', async (t) => {
+  let asked = 0
+  const broken = await startFakeWorker({
+    refuse: () => {
+      asked += 1
+      return { status: 502, body: '' }
+    },
+  })
+  t.after(() => broken.close())
+  const { post, worker } = await startHarness(t, {
+    script: write('hi'),
+    sources: (own) => staticSources([broken.url, own]),
+    limits: { ...TEST_LIMITS, workerEjectMs: 3_600_000, workerEjectMsMax: 3_600_000 },
+  })
+  for (let count = 0; count < 10; count++) assert.equal((await post(PATH, body)).status, 200)
+  assert.equal(asked, TEST_LIMITS.workerFailuresMax)
+  await worker.close()
+  assert.equal((await post(PATH, body)).status, 503)
+  assert.equal(asked, TEST_LIMITS.workerFailuresMax + 1, 'asked last, when all others failed')
+})
+
+test('a worker cannot send the edge somewhere else', async (t) => {
+  const inside = await startFakeWorker({ script: write('secrets') })
+  t.after(() => inside.close())
+  const { post } = await startHarness(t, {
+    refuse: () => ({ status: 307, headers: { location: `${inside.url}/v1/jobs` }, body: '' }),
+  })
+  assert.equal((await post(PATH, body)).status, 500)
+  assert.equal(inside.jobs.length, 0)
 })
 
 test('a refusal that is the request’s own fault is not tried elsewhere', async (t) => {
@@ -100,7 +131,10 @@ test('a refusal that is the request’s own fault is not tried elsewhere', async
   }
   const other = await startFakeWorker({ refuse })
   t.after(() => other.close())
-  const { post } = await startHarness(t, { refuse, urls: (own) => [own, other.url] })
+  const { post } = await startHarness(t, {
+    refuse,
+    sources: (own) => staticSources([own, other.url]),
+  })
   assert.equal((await post(PATH, body)).status, 400)
   assert.equal(asked, 1)
 })

@@ -1,11 +1,14 @@
-import { parseEvents } from '@setblock/shared'
+import { ApiError, parseEvents } from '@setblock/shared'
 import type { Job, JobEvent, SessionAnswer, SessionCall } from '@setblock/shared'
 import type { Clock } from '../deps.ts'
 import type { EdgeLimits } from '../limits.ts'
+import { rotate, workersFor } from './choose-workers.ts'
+import type { WorkerDirectory } from './directory.ts'
 import { rendezvousOrder } from './rendezvous.ts'
-import { createSignedPosts } from './signed-posts.ts'
+import { createSignedPosts, isFailing, NOBODY } from './signed-posts.ts'
 import { mergeLists, readSessionAnswer } from './session-answers.ts'
 import { toWorkerError } from './worker-errors.ts'
+import { createHealthMemory } from './worker-health.ts'
 import { fetchWithin, watchSilence } from './worker-fetch.ts'
 import type { WorkerFetch, WorkerResponse } from './worker-fetch.ts'
 
@@ -29,8 +32,7 @@ export interface WorkerClient {
 }
 
 export interface WorkerClientOptions {
-  /** Base URLs, at least one, without a slash at the end. */
-  urls: readonly string[]
+  directory: WorkerDirectory
   /** The secret shared with the workers. */
   secret: string
   fetch: WorkerFetch
@@ -49,17 +51,19 @@ const ASK_NEXT: ReadonlySet<string> = new Set([
 const SESSION_ASK_NEXT: ReadonlySet<string> = new Set(['worker_unavailable', 'worker_draining'])
 
 export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
-  const { urls, fetch, limits } = options
-  const posts = createSignedPosts(options)
+  const { fetch, limits, clock } = options
+  const health = createHealthMemory({ clock, limits })
+  const posts = createSignedPosts({ ...options, health })
   let turn = 0
 
-  function inTurn(): string[] {
-    turn = (turn + 1) % urls.length
-    return [...urls.slice(turn), ...urls.slice(0, turn)]
+  async function list() {
+    return options.directory.list().catch((error: unknown) => {
+      throw toWorkerError(error)
+    })
   }
 
   /** Where a session lives, and where it goes if its worker is gone. */
-  const homes = (tenant: string, sessionId: string): string[] =>
+  const homes = (urls: readonly string[], tenant: string, sessionId: string): string[] =>
     rendezvousOrder(urls, `${tenant}\n${sessionId}`)
 
   async function isReady(url: string): Promise<boolean> {
@@ -77,41 +81,64 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
   return {
     async open(job, { tenant, signal }) {
       const signed = await posts.sign('/v1/jobs', job, { tenant, signal })
+      const urls = workersFor(await list(), job.model)
+      turn += 1
       const { session } = job
-      const response =
+      const { url, response } =
         session === undefined
-          ? await posts.sendToFirst(inTurn(), ASK_NEXT, signed)
-          : await posts.sendToFirst(homes(tenant, session.id), SESSION_ASK_NEXT, signed)
-      return readEvents(response, { signal, silenceMs: limits.stallMs })
+          ? await posts.sendToFirst(rotate(urls, turn), ASK_NEXT, signed)
+          : await posts.sendToFirst(homes(urls, tenant, session.id), SESSION_ASK_NEXT, signed)
+      const onBroken = () => health.failed(url)
+      return readEvents(response, { signal, silenceMs: limits.stallMs, onBroken })
     },
     async session(call, { tenant, signal }) {
       const signed = await posts.sign('/v1/sessions', call, { tenant, signal })
       const read = (response: WorkerResponse) =>
         readSessionAnswer(response, limits.sessionAnswerBytesMax)
+      const urls = (await list()).map(({ url }) => url)
       if (call.operation === 'list') {
-        const answers = await Promise.all(
-          urls.map(async (url) => read(await posts.send(url, signed))),
-        )
+        const ask = async (url: string) => read(await posts.send(url, signed))
+        const answers = ofThoseThere(await Promise.allSettled(urls.map(ask)))
         return mergeLists(answers, call.count ?? limits.sessionsPageMax)
       }
-      return read(await posts.sendToFirst(homes(tenant, call.id), SESSION_ASK_NEXT, signed))
+      const order = homes(urls, tenant, call.id)
+      return read((await posts.sendToFirst(order, SESSION_ASK_NEXT, signed)).response)
     },
     async readiness() {
+      const urls = (await options.directory.list().catch(() => [])).map(({ url }) => url)
       const answers = await Promise.all(urls.map(isReady))
       return { ready: answers.filter(Boolean).length, total: urls.length }
     },
   }
 }
 
+/**
+ * What those workers say that are there: where one is gone, so are sessions that only it knew.
+ * @throws ApiError what a worker that is there refuses with, or `worker_unavailable` where none is
+ */
+function ofThoseThere(results: readonly PromiseSettledResult<SessionAnswer>[]): SessionAnswer[] {
+  const answers: SessionAnswer[] = []
+  let absence = new ApiError('worker_unavailable', NOBODY)
+  for (const result of results) {
+    if (result.status === 'fulfilled') answers.push(result.value)
+    else if (isFailing(result.reason)) absence = result.reason
+    else throw result.reason as Error
+  }
+  if (answers.length === 0) throw absence
+  return answers
+}
+
 async function* readEvents(
   response: WorkerResponse,
-  { signal, silenceMs }: { signal: AbortSignal; silenceMs: number },
+  { signal, silenceMs, onBroken }: { signal: AbortSignal; silenceMs: number; onBroken: () => void },
 ): AsyncGenerator<JobEvent> {
   try {
     if (response.body === null) throw new Error('an accepted job without a body')
     yield* parseEvents(watchSilence(response.body, silenceMs))
   } catch (error) {
     signal.throwIfAborted()
-    throw toWorkerError(error)
+    const failure = toWorkerError(error)
+    if (isFailing(failure)) onBroken()
+    throw failure
   }
 }

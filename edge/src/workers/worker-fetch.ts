@@ -6,6 +6,8 @@ export interface WorkerRequest {
   headers: Record<string, string>
   body?: string
   signal: AbortSignal
+  /** A worker has no say in where else the edge goes. */
+  redirect?: 'manual'
 }
 
 export interface WorkerResponse {
@@ -26,7 +28,8 @@ export async function fetchWithin(
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(new Error(`no answer in ${answerMs} ms`)), answerMs)
   try {
-    return await fetch(url, { ...request, signal: AbortSignal.any([request.signal, late.signal]) })
+    const signal = AbortSignal.any([request.signal, late.signal])
+    return await fetch(url, { ...request, redirect: 'manual', signal })
   } finally {
     clearTimeout(timer)
   }

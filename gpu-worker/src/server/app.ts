@@ -9,6 +9,7 @@ import {
   sha256Hex,
   verifyJobToken,
   type JobKey,
+  type JobTokenFailure,
 } from '@setblock/shared'
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
@@ -22,7 +23,8 @@ import { assertServable } from './validate-job.ts'
 export interface ServerDependencies {
   readonly engine: EngineClient
   readonly sessions: WorkerSessions
-  readonly jobSecret: string
+  /** The secret shared with the edge, and the one before it as long as it counts. */
+  readonly jobSecrets: readonly string[]
   readonly log: Log
   /** Unix time in milliseconds. */
   readonly now: () => number
@@ -32,7 +34,7 @@ export interface ServerDependencies {
 export async function createApp(dependencies: ServerDependencies): Promise<Hono> {
   const { engine, sessions, log } = dependencies
   const { manifest } = engine
-  const key = await importJobSecret(dependencies.jobSecret)
+  const keys = await Promise.all(dependencies.jobSecrets.map(importJobSecret))
   const app = new Hono()
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
@@ -61,7 +63,7 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
 
   app.post('/v1/jobs', jobBodyLimit(), async (c) => {
     const body = new Uint8Array(await c.req.arrayBuffer())
-    const tenant = await authorize(c, { key, body, nowMs: dependencies.now() })
+    const tenant = await authorize(c, { keys, body, nowMs: dependencies.now() })
     const job = parseWith(jobSchema, parseJson(body))
     assertServable(job, manifest)
     const startedMs = performance.now()
@@ -88,7 +90,7 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
     })
   })
 
-  addSessionRoute(app, key, dependencies)
+  addSessionRoute(app, keys, dependencies)
 
   app.notFound((c) =>
     refuse(c, new ApiError('not_found', `no route ${c.req.method} ${c.req.path}`)),
@@ -104,7 +106,7 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
 /** Calls about sessions; what is asked is in the body, so that the token signs it. */
 function addSessionRoute(
   app: Hono,
-  key: JobKey,
+  keys: readonly JobKey[],
   { engine, sessions, now }: ServerDependencies,
 ): void {
   const options = {
@@ -114,7 +116,7 @@ function addSessionRoute(
   }
   app.post('/v1/sessions', jobBodyLimit(), async (c) => {
     const body = new Uint8Array(await c.req.arrayBuffer())
-    const tenant = await authorize(c, { key, body, nowMs: now() })
+    const tenant = await authorize(c, { keys, body, nowMs: now() })
     const call = parseWith(sessionCallSchema, parseJson(body))
     return c.json(await answerSessionCall(options, tenant, call))
   })
@@ -132,15 +134,20 @@ function jobBodyLimit() {
 /** @returns the tenant that the edge vouches for */
 async function authorize(
   c: Context,
-  request: { key: JobKey; body: Uint8Array<ArrayBuffer>; nowMs: number },
+  request: { keys: readonly JobKey[]; body: Uint8Array<ArrayBuffer>; nowMs: number },
 ): Promise<string> {
   const token = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1]
   if (token === undefined) throw new ApiError('invalid_job_token', 'a job token is required')
   const bodySha256 = await sha256Hex(request.body)
-  const verdict = await verifyJobToken(request.key, { token, bodySha256, nowMs: request.nowMs })
-  if (!verdict.ok)
-    throw new ApiError('invalid_job_token', `the job token is refused: ${verdict.failure}`)
-  return verdict.payload.tenant
+  let failure: JobTokenFailure = 'bad-signature'
+  for (const key of request.keys) {
+    const verdict = await verifyJobToken(key, { token, bodySha256, nowMs: request.nowMs })
+    if (verdict.ok) return verdict.payload.tenant
+    failure = verdict.failure
+    // Only another secret could make a difference.
+    if (failure !== 'bad-signature') break
+  }
+  throw new ApiError('invalid_job_token', `the job token is refused: ${failure}`)
 }
 
 function parseJson(body: Uint8Array): unknown {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { limits } from '@setblock/shared'
+import { limits, workerUrlSchema } from '@setblock/shared'
 import * as z from 'zod'
 import { ENGINES_MAX } from '../engine/choose-threads.ts'
 import { DEVICE_CHOICES, PRECISIONS, type DeviceChoice, type Precision } from '../engine/device.ts'
@@ -42,6 +42,22 @@ const environmentSchema = z.object({
       limits.jobSecretCharactersMin,
       `must have at least ${limits.jobSecretCharactersMin} characters`,
     ),
+  /** Taken too, while the secret changes: infra/runbook.md. */
+  SETBLOCK_JOB_SECRET_PREVIOUS: z
+    .string()
+    .min(
+      limits.jobSecretCharactersMin,
+      `must have at least ${limits.jobSecretCharactersMin} characters`,
+    )
+    .optional(),
+  /** Edges to which the worker announces itself, separated by commas. */
+  SETBLOCK_EDGE_URL: z
+    .string()
+    .transform((list) => list.split(',').map((url) => url.trim()))
+    .pipe(z.array(workerUrlSchema))
+    .optional(),
+  /** Where the edge reaches this worker. */
+  SETBLOCK_ADVERTISE_URL: workerUrlSchema.optional(),
   /** 0: by the size of the graph, see chooseThreads. */
   SETBLOCK_THREADS: z.coerce.number().int().min(0).max(256).default(0),
   /** Spinning threads answer sooner and burn CPU between forwards. */
@@ -85,6 +101,10 @@ export interface WorkerConfig {
   /** The device's best that a model has, if absent. */
   readonly precision: Precision | undefined
   readonly jobSecret: string
+  /** Taken too, while the secret changes. */
+  readonly previousJobSecret: string | undefined
+  /** The edges to which the worker announces itself, and under which address. */
+  readonly announce: { readonly edgeUrls: string[]; readonly advertiseUrl: string } | undefined
   /** 0: by the size of the graph. */
   readonly threads: number
   readonly spinning: boolean
@@ -123,6 +143,8 @@ export function readConfig(
     device: value.SETBLOCK_DEVICE,
     precision: value.SETBLOCK_PRECISION,
     jobSecret: value.SETBLOCK_JOB_SECRET,
+    previousJobSecret: value.SETBLOCK_JOB_SECRET_PREVIOUS,
+    announce: announceOf(value),
     threads: value.SETBLOCK_THREADS,
     spinning: value.SETBLOCK_SPINNING === '1',
     engines: value.SETBLOCK_ENGINES,
@@ -139,4 +161,15 @@ export function readConfig(
     sessionDiskBytesMax: value.SETBLOCK_SESSION_DISK_MB * 1024 * 1024,
     atRestKey: value.SETBLOCK_AT_REST_KEY,
   })
+}
+
+/** @throws Error when one of the two variables is there without the other */
+function announceOf(value: z.output<typeof environmentSchema>): WorkerConfig['announce'] {
+  const { SETBLOCK_EDGE_URL: edgeUrls, SETBLOCK_ADVERTISE_URL: advertiseUrl } = value
+  if (edgeUrls === undefined && advertiseUrl === undefined) return undefined
+  if (edgeUrls === undefined) throw new Error('SETBLOCK_EDGE_URL: is required to advertise a URL')
+  if (advertiseUrl === undefined) {
+    throw new Error('SETBLOCK_ADVERTISE_URL: is required to announce the worker to an edge')
+  }
+  return { edgeUrls, advertiseUrl }
 }

@@ -16,6 +16,7 @@ import { buildTinyModel, type TinyModel } from '../testing/tiny-model.ts'
 import { createApp } from './app.ts'
 
 const SECRET = 'a secret of the test, long enough to sign with'
+const PREVIOUS = 'the secret before it, just as long as it has to be'
 const QUEUE_MAX = 40
 
 const makeJob = (change: Partial<Job> = {}): Job => ({
@@ -57,7 +58,7 @@ describe('the worker over HTTP, with the real engine', () => {
     const app = await createApp({
       engine,
       sessions,
-      jobSecret: SECRET,
+      jobSecrets: [SECRET, PREVIOUS],
       log: (event, fields) => void ended.push(`${event} ${fields?.['how']}`),
       now: Date.now,
     })
@@ -215,6 +216,22 @@ describe('the worker over HTTP, with the real engine', () => {
     }
     const bare = await fetch(`${base}/v1/jobs`, { method: 'POST', body: '{}' })
     assert.equal(bare.status, 401)
+  })
+
+  test('the secret before the present one is taken as well, and no other', async () => {
+    const body = JSON.stringify(makeJob({ maxTokens: 1 }))
+    const bodySha256 = await sha256Hex(body)
+    const payload = { tenant: 'acme', expiresAt: Date.now() + 10_000, bodySha256 }
+    for (const [secret, status] of [
+      [SECRET, 200],
+      [PREVIOUS, 200],
+      ['a secret that nobody has been told, but long', 401],
+    ] as const) {
+      const token = await signJobToken(await importJobSecret(secret), payload)
+      const response = await post(body, { token })
+      assert.equal(response.status, status)
+      await response.text()
+    }
   })
 
   test('a full queue answers 429 at once, with Retry-After; all admitted jobs are served', async () => {

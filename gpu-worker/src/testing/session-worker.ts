@@ -57,7 +57,7 @@ export class SessionWorker {
     const app = await createApp({
       engine,
       sessions,
-      jobSecret: SECRET,
+      jobSecrets: [SECRET],
       log,
       now: Date.now,
     })

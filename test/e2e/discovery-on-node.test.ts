@@ -1,0 +1,3 @@
+import { discoverySuite } from './discovery-suite.ts'
+
+discoverySuite('node')
