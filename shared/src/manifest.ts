@@ -9,9 +9,33 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex dig
 /** A name inside the model folder: no separators, so it cannot lead out of it. */
 const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be a plain file name')
 
+const factor = z.number().min(1)
+
+/** With the meaning that transformers gives to the fields of the same names. */
+const ropeScalingSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('linear'), factor }),
+  z.strictObject({
+    type: z.literal('llama3'),
+    factor,
+    lowFrequencyFactor: z.number().positive(),
+    highFrequencyFactor: z.number().positive(),
+    originalPositions: size,
+  }),
+  z.strictObject({
+    type: z.literal('yarn'),
+    factor,
+    betaFast: z.number().positive(),
+    betaSlow: z.number().positive(),
+    originalPositions: size,
+    /** Multiplies sines and cosines. */
+    attentionFactor: z.number().positive(),
+    truncate: z.boolean(),
+  }),
+])
+
 const architectureSchema = z
   .strictObject({
-    type: z.enum(['llama', 'qwen3']),
+    type: z.enum(['llama', 'qwen2', 'qwen3']),
     layers: size,
     hiddenSize: size,
     heads: size,
@@ -23,6 +47,11 @@ const architectureSchema = z
     normEpsilon: z.number().positive(),
     tiedEmbeddings: z.boolean(),
     qkNorm: z.boolean(),
+    /** How the rotation is stretched beyond the context of pre-training; absent: not at all. */
+    ropeScaling: ropeScalingSchema.optional(),
+    /** Biases on queries, keys and values, except for qwen2 also behind attention. */
+    attentionBias: z.boolean().optional(),
+    mlpBias: z.boolean().optional(),
   })
   .refine((architecture) => architecture.heads % architecture.keyValueHeads === 0, {
     path: ['keyValueHeads'],
@@ -64,7 +93,15 @@ export const manifestSchema = z
       blockLength: blockLengthSchema,
     }),
     graphs: z.array(graphSchema).min(1),
-    weights: z.strictObject({ file: fileName, sha256 }),
+    /** The file of weights, or the index of several. */
+    weights: z.strictObject({
+      file: fileName,
+      sha256,
+      shards: z
+        .array(z.strictObject({ file: fileName, sha256 }))
+        .min(1)
+        .optional(),
+    }),
     tokenizer: z.strictObject({
       file: fileName,
       sha256,
@@ -98,5 +135,6 @@ export const manifestSchema = z
   })
 
 export type Manifest = z.infer<typeof manifestSchema>
+export type RopeScaling = z.infer<typeof ropeScalingSchema>
 export type Architecture = z.infer<typeof architectureSchema>
 export type GraphFile = z.infer<typeof graphSchema>

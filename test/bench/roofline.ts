@@ -9,7 +9,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { chooseThreads } from '../../gpu-worker/src/engine/choose-threads.ts'
-import { loadModel } from '../../gpu-worker/src/engine/manifest.ts'
+import { loadModel, weightBytes } from '../../gpu-worker/src/engine/manifest.ts'
 import { loadTokenizer } from '../eval/decode.ts'
 import { bundledModel } from '../eval/provenance.ts'
 import { configurations, NTP } from './configurations.ts'
@@ -64,9 +64,9 @@ for (let index = 0; index < ROUNDS; index++) {
 await engine.close()
 const curve = (cached: number): RowTimes => medianCurve(idsOnly, cached)
 
-const { graph } = await loadModel(bundledModel, 'int8')
+const loaded = await loadModel(bundledModel, 'int8')
 const { threads: few, wideThreads } = chooseThreads({
-  graphBytes: graph.byteLength,
+  graphBytes: weightBytes(loaded),
   cores: availableParallelism(),
   engines: 0,
 })

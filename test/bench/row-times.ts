@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { chooseThreads } from '../../gpu-worker/src/engine/choose-threads.ts'
 import type { SequenceRows } from '../../gpu-worker/src/engine/engine.ts'
-import { loadModel } from '../../gpu-worker/src/engine/manifest.ts'
+import { loadModel, weightBytes } from '../../gpu-worker/src/engine/manifest.ts'
 import { createOnnxEngine } from '../../gpu-worker/src/engine/onnx-engine.ts'
 import type { RowTimes } from './cost-model.ts'
 import { median } from './statistics.ts'
@@ -34,7 +34,7 @@ export async function measureRowTimes(
 ): Promise<Map<number, RowTimes>> {
   const model = await loadModel(modelFolder, 'int8')
   const threads = chooseThreads({
-    graphBytes: model.graph.byteLength,
+    graphBytes: weightBytes(model),
     cores: availableParallelism(),
     engines: 0,
   })

@@ -11,8 +11,9 @@ import { GRAPH, HIDDEN_BIAS } from './graph-contract.ts'
 import { OnnxGraph, tensor } from './onnx-graph.ts'
 import type { Feed } from './onnx-graph.ts'
 import { buildGraph } from '../model-builder/build-graph.ts'
-import { readCheckpoint } from '../model-builder/checkpoint.ts'
+import { openCheckpoint } from '../model-builder/checkpoint.ts'
 import type { Checkpoint } from '../model-builder/checkpoint.ts'
+import { graphBytes } from '../model-builder/write-graph.ts'
 
 const fixtures = fileURLToPath(new URL('../../test-fixtures', import.meta.url))
 
@@ -37,9 +38,10 @@ for (const name of ['golden-llama', 'golden-qwen3']) {
   test(`${name}: the fp32 graph gives PyTorch's logits`, async (t) => {
     const folder = join(fixtures, name)
     const json = JSON.parse(await readFile(join(folder, 'golden.json'), 'utf8'))
-    const checkpoint = await readCheckpoint(folder)
-    const file = buildGraph(checkpoint, { precision: 'fp32', logits: true }).file.toBytes()
-    const graph = await OnnxGraph.load(file, { threads: 1, spinning: false })
+    const checkpoint = await openCheckpoint(folder)
+    const bytes = await graphBytes(buildGraph(checkpoint, { precision: 'fp32', logits: true }))
+    await checkpoint.files.close()
+    const graph = await OnnxGraph.load(bytes, { threads: 1, spinning: false })
     try {
       for (const golden of goldenSchema.parse(json).cases) {
         await t.test(golden.name, async () => {

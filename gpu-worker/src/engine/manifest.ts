@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 
 import { manifestSchema } from '@setblock/shared'
 import type { GraphFile, Manifest } from '@setblock/shared'
 
 import { chooseForm } from './device.ts'
 import type { Precision } from './device.ts'
+import { fileError, sha256OfFile } from './file-digest.ts'
 import { ModelError } from './model-error.ts'
 
 const MANIFEST_FILE = 'setblock.json'
@@ -48,7 +47,7 @@ export async function loadForm(
   const graph = await read(folder, form.file)
   assertDigest(form, createHash('sha256').update(graph).digest('hex'))
   // Too large to be held: the runtime maps these files itself.
-  for (const data of form.data ?? []) assertDigest(data, await hashFile(folder, data.file))
+  for (const data of form.data ?? []) assertDigest(data, await sha256OfFile(folder, data.file))
   return { manifest, form, graph, path: join(folder, form.file) }
 }
 
@@ -77,18 +76,9 @@ function parseManifest(bytes: Uint8Array): Manifest {
 }
 
 async function read(folder: string, file: string): Promise<Uint8Array> {
-  return readFile(join(folder, file)).catch((cause: unknown) => unreadable(folder, file, cause))
-}
-
-async function hashFile(folder: string, file: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(join(folder, file)), hash).catch((cause: unknown) =>
-    unreadable(folder, file, cause),
-  )
-  return hash.digest('hex')
-}
-
-function unreadable(folder: string, file: string, cause: unknown): never {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
-  throw new ModelError(file, `cannot be read from ${folder} (${code})`, { cause })
+  try {
+    return await readFile(join(folder, file))
+  } catch (cause) {
+    throw fileError(folder, file, cause)
+  }
 }

@@ -1,20 +1,19 @@
-import { open, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-
 import { manifestSchema } from '@setblock/shared'
 import type { GraphFile, Manifest } from '@setblock/shared'
 
 import { buildGraph } from './build-graph.ts'
-import { readBytes, readCheckpoint, readJson, sha256, WEIGHTS_FILE } from './checkpoint.ts'
+import { openCheckpoint } from './checkpoint.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { readBytes, readJson, sha256 } from './folder-files.ts'
 import type { Precision } from './graph/graph-builder.ts'
-import { GRAPH_BYTES_MAX } from './limits.ts'
+import { TOKENIZER_BYTES_MAX } from './limits.ts'
+import { sha256OfFile } from '../engine/file-digest.ts'
 import { ModelError } from '../engine/model-error.ts'
+import { writeGraph, writeWhole } from './write-graph.ts'
 
 const MANIFEST_FILE = 'setblock.json'
 const TOKENIZER_FILE = 'tokenizer.json'
 const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json'
-const TOKENIZER_BYTES_MAX = 64 * 1024 * 1024
 
 export interface BuildReport {
   readonly graphFile: string
@@ -27,29 +26,54 @@ export interface BuildReport {
  * `setblock.json` naming it with its digest. A graph of another precision stays listed if it is of
  * the same weights.
  */
-export async function buildModel(folder: string, precision: Precision): Promise<BuildReport> {
-  const checkpoint = await readCheckpoint(folder)
-  const tokenizer = await tokenizerFacts(folder)
-  const { file, nodeCount } = buildGraph(checkpoint, { precision })
-  const graph: GraphFile = {
-    provider: 'cpu',
-    precision,
-    file: `graph.${precision}.onnx`,
-    sha256: sha256(file.chunks),
+export async function buildModel(
+  folder: string,
+  precision: Precision,
+  provider: GraphFile['provider'] = 'cpu',
+): Promise<BuildReport> {
+  const checkpoint = await openCheckpoint(folder)
+  try {
+    const tokenizer = await tokenizerFacts(folder)
+    const weights = await weightFacts(folder, checkpoint)
+    const model = buildGraph(checkpoint, { provider, precision })
+    const others = await otherGraphs(folder, { checkpoint, weights, provider, precision })
+    const manifest = (graph: GraphFile) =>
+      checkManifest({
+        formatVersion: 1,
+        ...checkpoint.source,
+        architecture: checkpoint.architecture,
+        graphs: [...others, graph].sort((a, b) => b.precision.localeCompare(a.precision)),
+        weights,
+        tokenizer,
+      })
+    const file = graphName(provider, precision)
+    const entry = { provider, precision, file }
+    manifest({ ...entry, sha256: weights.sha256 }) // refused before the work, not after it
+    const { bytes, ...written } = await writeGraph(model, {
+      folder,
+      file,
+      identity: weights.sha256,
+    })
+    const json = `${JSON.stringify(manifest({ ...entry, ...written }), null, 2)}\n`
+    await writeWhole(folder, MANIFEST_FILE, [new TextEncoder().encode(json)])
+    return { graphFile: file, graphBytes: bytes, nodeCount: model.nodeCount }
+  } finally {
+    await checkpoint.files.close()
   }
-  const others = await otherGraphs(folder, checkpoint, precision)
-  const manifest = checkManifest({
-    formatVersion: 1,
-    ...checkpoint.source,
-    architecture: checkpoint.architecture,
-    graphs: [...others, graph].sort((a, b) => b.precision.localeCompare(a.precision)),
-    weights: { file: WEIGHTS_FILE, sha256: checkpoint.weightsSha256 },
-    tokenizer,
-  })
-  await writeWhole(folder, graph.file, file.chunks)
-  const json = `${JSON.stringify(manifest, null, 2)}\n`
-  await writeWhole(folder, MANIFEST_FILE, [new TextEncoder().encode(json)])
-  return { graphFile: graph.file, graphBytes: file.byteLength, nodeCount }
+}
+
+function graphName(provider: GraphFile['provider'], precision: Precision): string {
+  return provider === 'cpu' ? `graph.${precision}.onnx` : `graph.${provider}-${precision}.onnx`
+}
+
+async function weightFacts(folder: string, { files }: Checkpoint): Promise<Manifest['weights']> {
+  const [file, ...shards] = files.fileNames
+  const digest = (name: string) => sha256OfFile(folder, name)
+  const facts = { file: file!, sha256: await digest(file!) }
+  if (shards.length === 0) return facts
+  const digests: { file: string; sha256: string }[] = []
+  for (const shard of shards) digests.push({ file: shard, sha256: await digest(shard) })
+  return { ...facts, shards: digests }
 }
 
 async function tokenizerFacts(folder: string): Promise<Manifest['tokenizer']> {
@@ -69,14 +93,23 @@ async function tokenizerFacts(folder: string): Promise<Manifest['tokenizer']> {
  */
 async function otherGraphs(
   folder: string,
-  checkpoint: Checkpoint,
-  precision: Precision,
+  {
+    checkpoint,
+    weights,
+    provider,
+    precision,
+  }: {
+    checkpoint: Checkpoint
+    weights: Manifest['weights']
+    provider: GraphFile['provider']
+    precision: Precision
+  },
 ): Promise<GraphFile[]> {
   const previous = await previousManifest(folder)
   const { maskTokenId, contextLength, maxBlockLength } = checkpoint.source
   if (
-    previous?.weights.sha256 !== checkpoint.weightsSha256 ||
-    previous.maskTokenId !== maskTokenId ||
+    JSON.stringify(previous?.weights) !== JSON.stringify(weights) ||
+    previous?.maskTokenId !== maskTokenId ||
     previous.contextLength !== contextLength ||
     previous.maxBlockLength !== maxBlockLength ||
     JSON.stringify(previous.architecture) !== JSON.stringify(checkpoint.architecture)
@@ -85,11 +118,18 @@ async function otherGraphs(
   }
   const kept: GraphFile[] = []
   for (const graph of previous.graphs) {
-    if (graph.precision === precision) continue
-    const bytes = await readBytes(folder, graph.file, GRAPH_BYTES_MAX).catch(() => undefined)
-    if (bytes !== undefined && sha256([bytes]) === graph.sha256) kept.push(graph)
+    const isRebuilt = graph.provider === provider && graph.precision === precision
+    if (!isRebuilt && (await isUnchanged(folder, graph))) kept.push(graph)
   }
   return kept
+}
+
+async function isUnchanged(folder: string, graph: GraphFile): Promise<boolean> {
+  for (const { file, sha256 } of [graph, ...(graph.data ?? [])]) {
+    const actual = await sha256OfFile(folder, file).catch(() => undefined)
+    if (actual !== sha256) return false
+  }
+  return true
 }
 
 /** The last build's manifest; none, or one that no longer parses, is replaced without fuss. */
@@ -103,25 +143,4 @@ function checkManifest(manifest: Manifest): Manifest {
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]!
   throw new ModelError(`${MANIFEST_FILE} ${issue.path.join('.')}`, issue.message)
-}
-
-/** All of the file or none of it: written beside its place, then renamed into it. */
-async function writeWhole(
-  folder: string,
-  file: string,
-  chunks: readonly Uint8Array[],
-): Promise<void> {
-  const temporary = join(folder, `.${file}.${process.pid}.partial`)
-  try {
-    const handle = await open(temporary, 'w')
-    try {
-      for (const chunk of chunks) await handle.writeFile(chunk)
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, join(folder, file))
-  } catch (cause) {
-    await rm(temporary, { force: true })
-    throw new ModelError(file, `cannot be written to ${folder}`, { cause })
-  }
 }

@@ -7,8 +7,26 @@ import { ProtobufMessage } from './protobuf.ts'
  */
 
 /** TensorProto.DataType */
-export const DATA_TYPES = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const
+export const DATA_TYPES = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  float16: 10,
+  bfloat16: 16,
+} as const
 export type DataType = keyof typeof DATA_TYPES
+
+const TYPE_BYTES: Readonly<Record<DataType, number>> = {
+  float32: 4,
+  uint8: 1,
+  int8: 1,
+  int32: 4,
+  int64: 8,
+  float16: 2,
+  bfloat16: 2,
+}
 
 /** AttributeProto.AttributeType */
 const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, tensor: 4, ints: 7 } as const
@@ -21,7 +39,7 @@ export type Attribute =
   | { readonly int: number }
   | { readonly string: string }
   | { readonly ints: readonly number[] }
-  | { readonly tensor: { type: DataType; shape: readonly number[]; data: ArrayBufferView } }
+  | { readonly tensor: Tensor }
 
 export interface NodeOptions {
   /** Operator set; the standard one if absent. */
@@ -32,6 +50,40 @@ export interface NodeOptions {
 /** Name of a value flowing between nodes. */
 export type Value = string
 
+export interface Tensor {
+  readonly type: DataType
+  readonly shape: readonly number[]
+  readonly data: ArrayBufferView
+}
+
+/** Constants of one origin, made together when the file is written. */
+export interface WeightSource {
+  /** For messages. */
+  readonly name: string
+  /** The bytes of each of its tensors, by their `index`. May be called again. */
+  produce(this: void): Promise<readonly ArrayBufferView[]>
+}
+
+/** A constant whose bytes do not exist yet. */
+export interface LazyTensor {
+  readonly type: DataType
+  readonly shape: readonly number[]
+  readonly source: WeightSource
+  readonly index: number
+}
+
+export function tensorBytes({ type, shape }: Pick<Tensor, 'type' | 'shape'>): number {
+  return shape.reduce((product, size) => product * size, TYPE_BYTES[type])
+}
+
+/** Where a constant lies outside of the graph file, in bytes. */
+export interface ExternalPlace {
+  /** A file of the graph's own folder. */
+  readonly file: string
+  readonly offset: number
+  readonly bytes: number
+}
+
 /** Opset 24 has Attention, TensorScatter and blocked QuantizeLinear; IR 12 came with it. */
 const OPSET = 24
 const IR_VERSION = 12
@@ -39,9 +91,14 @@ export const MICROSOFT = 'com.microsoft'
 
 export class OnnxModel {
   readonly #nodes: ProtobufMessage[] = []
-  readonly #initializers = new Map<string, ProtobufMessage>()
+  readonly #initializers = new Map<string, Tensor | LazyTensor>()
   readonly #inputs: ProtobufMessage[] = []
   readonly #outputs: ProtobufMessage[] = []
+  readonly #opset: number
+
+  constructor({ opset = OPSET }: { opset?: number } = {}) {
+    this.#opset = opset
+  }
 
   get nodeCount(): number {
     return this.#nodes.length
@@ -70,14 +127,16 @@ export class OnnxModel {
   }
 
   /** Adds a constant; the same name may be given again and is then the same constant. */
-  initializer(
-    name: string,
-    tensor: { type: DataType; shape: readonly number[]; data: ArrayBufferView },
-  ): Value {
-    if (!this.#initializers.has(name)) {
-      this.#initializers.set(name, tensorProto(name, tensor.type, tensor.shape, tensor.data))
-    }
+  initializer(name: string, tensor: Tensor | LazyTensor): Value {
+    if (!this.#initializers.has(name)) this.#initializers.set(name, tensor)
     return name
+  }
+
+  /** The constants that `serialize` must be given, in the order of the graph. */
+  get lazyTensors(): ReadonlyMap<string, LazyTensor> {
+    const lazy = new Map<string, LazyTensor>()
+    for (const [name, tensor] of this.#initializers) if ('source' in tensor) lazy.set(name, tensor)
+    return lazy
   }
 
   input(name: string, type: DataType, shape: readonly Dimension[]): Value {
@@ -89,12 +148,21 @@ export class OnnxModel {
     this.#outputs.push(valueInfoProto(name, type, shape))
   }
 
-  /** The file's bytes in pieces, in order; `byteLength` is their sum. */
-  serialize(): ProtobufMessage {
+  /**
+   * The file's bytes in pieces, in order; `byteLength` is their sum. `weights` gives each lazy
+   * constant's bytes, or its place in another file.
+   */
+  serialize(
+    weights: ReadonlyMap<string, ArrayBufferView | ExternalPlace> = new Map(),
+  ): ProtobufMessage {
     const graph = new ProtobufMessage()
     for (const node of this.#nodes) graph.message(1, node)
     graph.string(2, 'setblock')
-    for (const initializer of this.#initializers.values()) graph.message(5, initializer)
+    for (const [name, tensor] of this.#initializers) {
+      const data = 'data' in tensor ? tensor.data : weights.get(name)
+      if (data === undefined) throw new Error(`the bytes of ${name} are missing`)
+      graph.message(5, tensorProto(name, tensor, data))
+    }
     for (const input of this.#inputs) graph.message(11, input)
     for (const output of this.#outputs) graph.message(12, output)
     const opset = (domain: string, version: number) =>
@@ -103,22 +171,31 @@ export class OnnxModel {
       .integer(1, IR_VERSION)
       .string(2, 'setblock')
       .message(7, graph)
-      .message(8, opset('', OPSET))
+      .message(8, opset('', this.#opset))
       .message(8, opset(MICROSOFT, 1))
   }
 }
 
+/** TensorProto.DataLocation */
+const EXTERNAL = 1
+
 function tensorProto(
   name: string,
-  type: DataType,
-  shape: readonly number[],
-  data: ArrayBufferView,
+  { type, shape }: Pick<Tensor, 'type' | 'shape'>,
+  data: ArrayBufferView | ExternalPlace,
 ): ProtobufMessage {
   const message = new ProtobufMessage()
   for (const size of shape) message.integer(1, size)
   message.integer(2, DATA_TYPES[type])
   if (name !== '') message.string(8, name)
-  return message.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  if (ArrayBuffer.isView(data)) {
+    return message.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  }
+  const facts = { location: data.file, offset: String(data.offset), length: String(data.bytes) }
+  for (const [key, value] of Object.entries(facts)) {
+    message.message(13, new ProtobufMessage().string(1, key).string(2, value))
+  }
+  return message.integer(14, EXTERNAL)
 }
 
 function valueInfoProto(
@@ -149,9 +226,9 @@ function attributeProto(name: string, attribute: Attribute): ProtobufMessage {
     return message.string(4, attribute.string).integer(20, ATTRIBUTE_TYPES.string)
   }
   if ('tensor' in attribute) {
-    const { type, shape, data } = attribute.tensor
+    const { tensor } = attribute
     return message
-      .message(5, tensorProto('', type, shape, data))
+      .message(5, tensorProto('', tensor, tensor.data))
       .integer(20, ATTRIBUTE_TYPES.tensor)
   }
   for (const value of attribute.ints) message.integer(8, value)

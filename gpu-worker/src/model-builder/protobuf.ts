@@ -1,7 +1,8 @@
 /**
  * Writer for the protobuf wire format, as far as ONNX needs it: varints, floats and
  * length-delimited fields. Ours, because eight message types do not carry a dependency and its
- * generated code.
+ * generated code, and because a library would first copy the weights into a message and then into
+ * its bytes. Large weights never come here at all: they lie in a file of their own.
  *
  * A message is a list of chunks, joined only when it reaches the file: weights are never copied.
  */

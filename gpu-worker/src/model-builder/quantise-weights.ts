@@ -1,33 +1,54 @@
-import type { Matrix } from './weights.ts'
-
-export interface QuantisedMatrix {
-  /** inputs x outputs, row-major, -127..127. */
-  readonly values: Int8Array
-  /** One per output column: weight = value * scale. */
-  readonly scales: Float32Array
-}
-
 /** Largest magnitude used: -128 is left out so that the range is symmetric. */
 export const INT8_MAX = 127
 
-/** Symmetric int8 per output column; a column of zeros gets scale 1, so nothing divides by zero. */
-export function quantiseColumns({ inputs, outputs, data }: Matrix): QuantisedMatrix {
-  const scales = new Float32Array(outputs)
-  for (let i = 0; i < inputs; i++) {
-    for (let column = 0; column < outputs; column++) {
-      const magnitude = Math.abs(data[i * outputs + column]!)
-      if (magnitude > scales[column]!) scales[column] = magnitude
+/** Rows without any larger value count as zeros: their scale would not be a normal float32. */
+const NOTHING = 2 ** -110
+
+/**
+ * Symmetric int8 with one scale for the row: value = code * scale. Writes the codes from `offset`
+ * on and returns the scale, which is 1 for a row of zeros, so that nothing divides by zero.
+ */
+export function quantiseRow(
+  values: Float32Array,
+  largest: number,
+  codes: Int8Array,
+  offset: number,
+): number {
+  const scale = largest < NOTHING ? 1 : Math.fround(largest / INT8_MAX)
+  for (let i = 0; i < values.length; i++) codes[offset + i] = Math.round(values[i]! / scale)
+  return scale
+}
+
+/** Values that share a scale in the 4-bit form. */
+export const Q4_BLOCK = 32
+const Q4_ZERO = 8
+const Q4_MAX = 15
+
+/**
+ * Symmetric 4-bit in blocks of 32: value = (code - 8) * scale, where the scale makes the value of
+ * largest magnitude exactly -8 times it, so that all 16 codes are of use. Two codes to a byte, the
+ * earlier one in the low half. `roundScale` gives the scale as the graph will hold it.
+ */
+export function quantiseRowQ4(
+  values: Float32Array,
+  roundScale: (scale: number) => number,
+  codes: Uint8Array,
+  scales: Float32Array,
+): void {
+  for (let first = 0, block = 0; first < values.length; first += Q4_BLOCK, block++) {
+    let extreme = 0
+    for (let i = first; i < first + Q4_BLOCK; i++) {
+      if (Math.abs(values[i]!) > Math.abs(extreme)) extreme = values[i]!
+    }
+    const scale = roundScale(extreme / -Q4_ZERO)
+    scales[block] = scale
+    const inverse = scale === 0 ? 0 : 1 / scale
+    for (let i = first; i < first + Q4_BLOCK; i += 2) {
+      codes[i / 2] = q4Code(values[i]! * inverse) | (q4Code(values[i + 1]! * inverse) << 4)
     }
   }
-  for (const [column, largest] of scales.entries()) {
-    scales[column] = largest === 0 ? 1 : largest / INT8_MAX
-  }
-  const values = new Int8Array(inputs * outputs)
-  for (let i = 0; i < inputs; i++) {
-    for (let column = 0; column < outputs; column++) {
-      const value = Math.round(data[i * outputs + column]! / scales[column]!)
-      values[i * outputs + column] = Math.max(-INT8_MAX, Math.min(INT8_MAX, value))
-    }
-  }
-  return { values, scales }
+}
+
+function q4Code(value: number): number {
+  return Math.max(0, Math.min(Q4_MAX, Math.round(value) + Q4_ZERO))
 }

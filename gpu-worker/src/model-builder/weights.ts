@@ -1,17 +1,9 @@
 import type { Architecture } from '@setblock/shared'
 
 import { ModelError } from '../engine/model-error.ts'
-import type { TensorFile } from './safetensors.ts'
-
-/**
- * A matrix ready for `x @ W`: inputs x outputs, row-major. Hugging Face stores linear layers the
- * other way round, outputs x inputs.
- */
-export interface Matrix {
-  readonly inputs: number
-  readonly outputs: number
-  readonly data: Float32Array
-}
+import { groupMajorPlace, matrix, stacked } from './matrix.ts'
+import type { Matrix, MatrixPart } from './matrix.ts'
+import type { FileTensor, TensorFiles } from './tensor-files.ts'
 
 export interface LayerWeights {
   /**
@@ -31,111 +23,149 @@ export interface LayerWeights {
   readonly keyNorm?: Float32Array
 }
 
+/** A checkpoint's weights: vectors read, matrices checked and still in their files. */
 export interface ModelWeights {
-  /** (vocabulary, hidden) row-major. */
-  readonly embedding: Float32Array
+  /** Its outputs are the vocabulary, its inputs the hidden values. */
+  readonly embedding: Matrix
   readonly layers: readonly LayerWeights[]
   readonly finalNorm: Float32Array
+  /** Of the same tensor as the embedding where the two are tied. */
   readonly head: Matrix
 }
 
 /** Picks a checkpoint's tensors by their Hugging Face names and checks every shape. */
-export function readWeights(file: TensorFile, architecture: Architecture): ModelWeights {
+export async function readWeights(
+  files: TensorFiles,
+  architecture: Architecture,
+): Promise<ModelWeights> {
   const { hiddenSize, vocabularySize, layers, tiedEmbeddings } = architecture
-  const embedding = take(file, 'model.embed_tokens.weight', [vocabularySize, hiddenSize])
-  const headRows = tiedEmbeddings
-    ? embedding
-    : take(file, 'lm_head.weight', [vocabularySize, hiddenSize])
+  const rows = (name: string) => matrix(take(files, name, [vocabularySize, hiddenSize]))
+  const embedding = rows('model.embed_tokens.weight')
+  const layerWeights: LayerWeights[] = []
+  for (let index = 0; index < layers; index++) {
+    layerWeights.push(await readLayer(files, architecture, `model.layers.${index}.`))
+  }
   return {
     embedding,
-    layers: Array.from({ length: layers }, (_, index) => readLayer(file, architecture, index)),
-    finalNorm: take(file, 'model.norm.weight', [hiddenSize]),
-    head: transposed([{ rows: headRows, outputs: vocabularySize }], hiddenSize),
+    layers: layerWeights,
+    finalNorm: await takeVector(files, 'model.norm.weight', hiddenSize),
+    head: tiedEmbeddings ? embedding : rows('lm_head.weight'),
   }
 }
 
-function readLayer(file: TensorFile, architecture: Architecture, index: number): LayerWeights {
-  const { hiddenSize, intermediateSize, heads, keyValueHeads, headSize } = architecture
-  const prefix = `model.layers.${index}.`
-  const vector = (name: string, length: number) => take(file, `${prefix}${name}.weight`, [length])
-  const linear = (name: string, outputs: number, inputs: number) => ({
-    rows: take(file, `${prefix}${name}.weight`, [outputs, inputs]),
-    outputs,
-  })
-  const keyValueSize = keyValueHeads * headSize
-  const query = linear('self_attn.q_proj', heads * headSize, hiddenSize)
-  const output = linear('self_attn.o_proj', hiddenSize, heads * headSize)
+async function readLayer(
+  files: TensorFiles,
+  architecture: Architecture,
+  prefix: string,
+): Promise<LayerWeights> {
+  const { type, hiddenSize, heads, headSize, attentionBias = false } = architecture
+  const vector = (name: string, length: number) =>
+    takeVector(files, `${prefix}${name}.weight`, length)
+  const place = groupMajorPlace(architecture)
+  const output = matrix(
+    take(files, `${prefix}self_attn.o_proj.weight`, [hiddenSize, heads * headSize]),
+  )
+  const outputBias = attentionBias && type !== 'qwen2'
   return {
-    queryKeyValue: transposed(
-      [
-        { ...query, rows: groupMajor(query.rows, architecture, headSize * hiddenSize) },
-        linear('self_attn.k_proj', keyValueSize, hiddenSize),
-        linear('self_attn.v_proj', keyValueSize, hiddenSize),
-      ],
-      hiddenSize,
-    ),
-    attentionOutput: transposed(
-      [{ ...output, rows: groupMajor(output.rows, architecture, headSize) }],
-      heads * headSize,
-    ),
-    gate: transposed([linear('mlp.gate_proj', intermediateSize, hiddenSize)], hiddenSize),
-    up: transposed([linear('mlp.up_proj', intermediateSize, hiddenSize)], hiddenSize),
-    down: transposed([linear('mlp.down_proj', hiddenSize, intermediateSize)], intermediateSize),
-    attentionNorm: vector('input_layernorm', hiddenSize),
-    mlpNorm: vector('post_attention_layernorm', hiddenSize),
+    queryKeyValue: await readQueryKeyValue(files, architecture, prefix),
+    attentionOutput: {
+      ...output,
+      columnRuns: { length: headSize, place },
+      ...(await takeBias(files, `${prefix}self_attn.o_proj`, outputBias ? hiddenSize : undefined)),
+    },
+    ...(await readMlp(files, architecture, prefix)),
+    attentionNorm: await vector('input_layernorm', hiddenSize),
+    mlpNorm: await vector('post_attention_layernorm', hiddenSize),
     ...(architecture.qkNorm && {
-      queryNorm: vector('self_attn.q_norm', headSize),
-      keyNorm: vector('self_attn.k_norm', headSize),
+      queryNorm: await vector('self_attn.q_norm', headSize),
+      keyNorm: await vector('self_attn.k_norm', headSize),
     }),
   }
 }
 
-/**
- * Values that lie in runs of `heads` query heads, `headLength` each, with the heads of every run in
- * group-major order: head kv * G + g goes to place g * KV + kv, where G heads share one of KV.
- */
-function groupMajor(
-  values: Float32Array,
-  { heads, keyValueHeads }: Architecture,
-  headLength: number,
-): Float32Array {
-  const ordered = new Float32Array(values.length)
-  const group = heads / keyValueHeads
-  for (let index = 0; index * headLength < values.length; index++) {
-    const head = index % heads
-    const place = (head % group) * keyValueHeads + Math.floor(head / group)
-    const from = values.subarray(index * headLength, (index + 1) * headLength)
-    ordered.set(from, (index - head + place) * headLength)
+async function readQueryKeyValue(
+  files: TensorFiles,
+  architecture: Architecture,
+  prefix: string,
+): Promise<Matrix> {
+  const { hiddenSize, heads, keyValueHeads, headSize, attentionBias = false } = architecture
+  const headPlace = groupMajorPlace(architecture)
+  const queryPlace = (row: number) =>
+    headPlace(Math.floor(row / headSize)) * headSize + (row % headSize)
+  const parts: MatrixPart[] = []
+  const biases: Float32Array[] = []
+  for (const [name, count] of [
+    ['q', heads],
+    ['k', keyValueHeads],
+    ['v', keyValueHeads],
+  ] as const) {
+    const outputs = count * headSize
+    const linear = `${prefix}self_attn.${name}_proj`
+    const part = {
+      tensor: take(files, `${linear}.weight`, [outputs, hiddenSize]),
+      rows: [0, outputs],
+    } as const
+    parts.push(name === 'q' ? { ...part, place: queryPlace } : part)
+    const { bias } = await takeBias(files, linear, attentionBias ? outputs : undefined)
+    if (bias !== undefined) biases.push(name === 'q' ? placed(bias, queryPlace) : bias)
   }
+  return { ...stacked(parts), ...(biases.length > 0 && { bias: joined(biases) }) }
+}
+
+async function readMlp(
+  files: TensorFiles,
+  { hiddenSize, intermediateSize, mlpBias = false }: Architecture,
+  prefix: string,
+): Promise<Pick<LayerWeights, 'gate' | 'up' | 'down'>> {
+  const linear = async (name: string, outputs: number, inputs: number): Promise<Matrix> => {
+    const full = `${prefix}mlp.${name}_proj`
+    const rows = matrix(take(files, `${full}.weight`, [outputs, inputs]))
+    return { ...rows, ...(await takeBias(files, full, mlpBias ? outputs : undefined)) }
+  }
+  return {
+    gate: await linear('gate', intermediateSize, hiddenSize),
+    up: await linear('up', intermediateSize, hiddenSize),
+    down: await linear('down', hiddenSize, intermediateSize),
+  }
+}
+
+function placed(values: Float32Array, place: (index: number) => number): Float32Array {
+  const ordered = new Float32Array(values.length)
+  for (const [index, value] of values.entries()) ordered[place(index)] = value
   return ordered
 }
 
-function take(file: TensorFile, name: string, shape: readonly number[]): Float32Array {
-  const tensor = file.read(name)
+function joined(vectors: readonly Float32Array[]): Float32Array {
+  return Float32Array.from(vectors.flatMap((vector) => [...vector]))
+}
+
+/** Nothing without `length`; a bias in the file that the architecture does not know is refused. */
+async function takeBias(
+  files: TensorFiles,
+  linear: string,
+  length: number | undefined,
+): Promise<{ bias?: Float32Array }> {
+  const name = `${linear}.bias`
+  if (length !== undefined) return { bias: await takeVector(files, name, length) }
+  if (!files.has(name)) return {}
+  throw new ModelError(name, 'is in the checkpoint, but config.json knows of no such bias')
+}
+
+async function takeVector(files: TensorFiles, name: string, length: number): Promise<Float32Array> {
+  const values = await take(files, name, [length]).read(0, length)
+  if (!values.every(Number.isFinite)) {
+    throw new ModelError(name, 'holds a value that is not finite')
+  }
+  return values
+}
+
+function take(files: TensorFiles, name: string, shape: readonly number[]): FileTensor {
+  const tensor = files.find(name)
   if (tensor.shape.join() !== shape.join()) {
     throw new ModelError(
       name,
       `shape is [${tensor.shape.join(', ')}], config.json asks for [${shape.join(', ')}]`,
     )
   }
-  for (const value of tensor.data) {
-    if (!Number.isFinite(value)) throw new ModelError(name, 'holds a value that is not finite')
-  }
-  return tensor.data
-}
-
-/** Linear layers of a common input, each (outputs, inputs), to one (inputs, sum of outputs). */
-function transposed(
-  parts: readonly { rows: Float32Array; outputs: number }[],
-  inputs: number,
-): Matrix {
-  const outputs = parts.reduce((sum, part) => sum + part.outputs, 0)
-  const data = new Float32Array(inputs * outputs)
-  let column = 0
-  for (const part of parts) {
-    for (let row = 0; row < part.outputs; row++, column++) {
-      for (let i = 0; i < inputs; i++) data[i * outputs + column] = part.rows[row * inputs + i]!
-    }
-  }
-  return { inputs, outputs, data }
+  return tensor
 }

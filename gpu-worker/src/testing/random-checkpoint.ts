@@ -8,7 +8,7 @@ import { seededNormal } from './seeded-random.ts'
 
 /** Shape of a model made for a test; the defaults are tiny. */
 export interface RandomModel {
-  readonly type: 'llama' | 'qwen3'
+  readonly type: 'llama' | 'qwen2' | 'qwen3'
   readonly seed: number
   readonly layers: number
   readonly hiddenSize: number
@@ -35,6 +35,12 @@ const TINY: RandomModel = {
   tied: true,
 }
 
+const ARCHITECTURE_NAMES = {
+  llama: 'LlamaForCausalLM',
+  qwen2: 'Qwen2ForCausalLM',
+  qwen3: 'Qwen3ForCausalLM',
+} as const
+
 export const MASK_TOKEN_ID = 3
 
 /**
@@ -58,7 +64,7 @@ export async function writeRandomCheckpoint(
 
 function config(model: RandomModel) {
   return {
-    architectures: [model.type === 'llama' ? 'LlamaForCausalLM' : 'Qwen3ForCausalLM'],
+    architectures: [ARCHITECTURE_NAMES[model.type]],
     model_type: model.type,
     vocab_size: model.vocabularySize,
     hidden_size: model.hiddenSize,
@@ -101,10 +107,11 @@ function randomTensors(model: RandomModel): Map<string, FloatTensor> {
     for (let i = 0; i < data.length; i++) data[i] = (normal() * scale) / Math.sqrt(inputs)
     tensors.set(`${name}.weight`, { shape: [outputs, inputs], data })
   }
-  const norm = (name: string, size: number) => {
-    const data = Float32Array.from({ length: size }, () => 1 + 0.2 * normal())
-    tensors.set(`${name}.weight`, { shape: [size], data })
+  const vector = (name: string, size: number, mean: number) => {
+    const data = Float32Array.from({ length: size }, () => mean + 0.2 * normal())
+    tensors.set(name, { shape: [size], data })
   }
+  const norm = (name: string, size: number) => vector(`${name}.weight`, size, 1)
   const { hiddenSize, heads, keyValueHeads, headSize, intermediateSize, vocabularySize } = model
   matrix('model.embed_tokens', vocabularySize, hiddenSize, 4)
   // The padding token embeds to zeros, as it does in many checkpoints: rows of zeros must work too.
@@ -116,6 +123,11 @@ function randomTensors(model: RandomModel): Map<string, FloatTensor> {
     matrix(`${prefix}self_attn.k_proj`, keyValueHeads * headSize, hiddenSize)
     matrix(`${prefix}self_attn.v_proj`, keyValueHeads * headSize, hiddenSize)
     matrix(`${prefix}self_attn.o_proj`, hiddenSize, heads * headSize)
+    if (model.type === 'qwen2') {
+      vector(`${prefix}self_attn.q_proj.bias`, heads * headSize, 0)
+      vector(`${prefix}self_attn.k_proj.bias`, keyValueHeads * headSize, 0)
+      vector(`${prefix}self_attn.v_proj.bias`, keyValueHeads * headSize, 0)
+    }
     if (model.type === 'qwen3') {
       norm(`${prefix}self_attn.q_norm`, headSize)
       norm(`${prefix}self_attn.k_norm`, headSize)

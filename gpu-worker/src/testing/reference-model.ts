@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { parseSafetensors } from '../model-builder/safetensors.ts'
+import { readTensors } from './read-tensors.ts'
 
 /**
  * The decoder written the plain way, in double precision, from the checkpoint's own files: no
@@ -30,7 +30,7 @@ interface HfConfig {
 
 export async function readReferenceModel(folder: string): Promise<ReferenceModel> {
   const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as HfConfig
-  const file = parseSafetensors(await readFile(join(folder, 'model.safetensors')), 'reference')
+  const file = await readTensors(folder)
   const vector = (name: string) => Array.from(file.read(`${name}.weight`).data)
   const linear = (name: string): Linear => {
     const { shape, data } = file.read(`${name}.weight`)

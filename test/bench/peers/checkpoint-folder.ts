@@ -1,10 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { manifestSchema, type Architecture, type Manifest } from '@setblock/shared'
-import {
-  parseSafetensors,
-  type TensorFile,
-} from '../../../gpu-worker/src/model-builder/safetensors.ts'
+import { readTensors, type WholeTensors } from '../../../gpu-worker/src/testing/read-tensors.ts'
 
 /** A built model folder, from the side of its weights: what the other engines' files are made of. */
 export interface CheckpointFolder {
@@ -12,7 +9,7 @@ export interface CheckpointFolder {
   readonly manifest: Manifest
   readonly architecture: Architecture
   /** By their Hugging Face names. */
-  readonly tensors: TensorFile
+  readonly tensors: WholeTensors
 }
 
 export async function readManifest(folder: string): Promise<Manifest> {
@@ -22,7 +19,6 @@ export async function readManifest(folder: string): Promise<Manifest> {
 
 export async function readCheckpointFolder(folder: string): Promise<CheckpointFolder> {
   const manifest = await readManifest(folder)
-  const { file } = manifest.weights
-  const tensors = parseSafetensors(await readFile(path.join(folder, file)), file)
+  const tensors = await readTensors(folder)
   return { folder, manifest, architecture: manifest.architecture, tensors }
 }

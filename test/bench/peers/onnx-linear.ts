@@ -3,7 +3,8 @@ import {
   type OnnxModel,
   type Value,
 } from '../../../gpu-worker/src/model-builder/onnx-model.ts'
-import { quantiseColumns } from '../../../gpu-worker/src/model-builder/quantise-weights.ts'
+import { quantiseRow } from '../../../gpu-worker/src/model-builder/quantise-weights.ts'
+import { Transposer } from '../../../gpu-worker/src/model-builder/transposer.ts'
 
 /**
  * Weight formats, named by the dtype under which transformers.js loads them: `q8` activations quantised per tensor and
@@ -54,10 +55,18 @@ function addFloat(model: OnnxModel, x: Value, { name, rows, outputs, inputs }: L
 }
 
 function addDynamic(model: OnnxModel, x: Value, { name, rows, outputs, inputs }: Linear): Value {
-  const data = transposed(rows, outputs, inputs)
-  const { values, scales } = quantiseColumns({ inputs, outputs, data })
+  const scales = new Float32Array(outputs)
+  const data = new Int8Array(inputs * outputs)
+  const transposer = new Transposer(data, inputs, outputs)
+  for (let output = 0; output < outputs; output++) {
+    const row = rows.subarray(output * inputs, (output + 1) * inputs)
+    const largest = row.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    const { tile, offset } = transposer.rowFor(output)
+    scales[output] = quantiseRow(row, largest, tile, offset)
+  }
+  transposer.flush()
   const shape = [inputs, outputs]
-  const weight = model.initializer(`${name}.weight`, { type: 'int8', shape, data: values })
+  const weight = model.initializer(`${name}.weight`, { type: 'int8', shape, data })
   const scale = { type: 'float32', shape: [outputs], data: scales } as const
   const inner = [x, weight, model.initializer(`${name}.scale`, scale)]
   return model.node(name, 'DynamicQuantizeMatMul', inner, { domain: MICROSOFT })

@@ -1,4 +1,4 @@
-import type { Architecture } from '@setblock/shared'
+import type { Architecture, GraphFile } from '@setblock/shared'
 
 import { attention } from './attention.ts'
 import type { GraphBuilder, Precision, Rows } from './graph-builder.ts'
@@ -10,10 +10,13 @@ import { zeroPointsFor } from './quantise.ts'
 import { addRopeTables } from './rope.ts'
 import { GRAPH } from '../../engine/graph-contract.ts'
 import { OnnxModel, type Value } from '../onnx-model.ts'
+import { rowsWeight } from '../weight-forms.ts'
 import type { ModelWeights } from '../weights.ts'
 
 export interface DecoderOptions {
   readonly architecture: Architecture
+  /** What the graph will run on: it decides how attention gets at the cache. */
+  readonly provider: GraphFile['provider']
   readonly precision: Precision
   /** Rows of the RoPE tables: every position a run may name. */
   readonly positions: number
@@ -26,9 +29,15 @@ export interface DecoderOptions {
  * then head. Inputs and outputs are those of `engine/graph-contract.ts`.
  */
 export function buildDecoder(weights: ModelWeights, options: DecoderOptions): OnnxModel {
-  const { architecture, precision } = options
+  const { architecture, provider, precision } = options
   const model = new OnnxModel()
-  const builder: GraphBuilder = { model, architecture, precision, quantised: new Map() }
+  const builder: GraphBuilder = {
+    model,
+    architecture,
+    provider,
+    precision,
+    quantised: new Map(),
+  }
   model.input(GRAPH.inputIds, 'int32', ['N'])
   model.input(GRAPH.positionIds, 'int64', ['B', 'S'])
   model.input(GRAPH.spreadRows, 'int32', ['B', 'S'])
@@ -49,12 +58,8 @@ export function buildDecoder(weights: ModelWeights, options: DecoderOptions): On
 /** Tokens to the read rows' normed hidden states (R, hidden); also emits `new_rows`. */
 function decoderLayers(builder: GraphBuilder, weights: ModelWeights): Rows {
   const { model, architecture } = builder
-  const { hiddenSize, vocabularySize, heads, headSize } = architecture
-  const embedding = model.initializer('embedding', {
-    type: 'float32',
-    shape: [vocabularySize, hiddenSize],
-    data: weights.embedding,
-  })
+  const { hiddenSize, heads, headSize } = architecture
+  const embedding = model.initializer('embedding', rowsWeight(weights.embedding, 'float32'))
   let zeroPoints = zeroPointsFor(builder, 'zero_points', GRAPH.inputIds)
   let residual = model.node('embedded', 'Gather', [embedding, GRAPH.inputIds])
   let normed = rmsNorm(builder, 'layer.0.norm', residual, weights.layers[0]!.attentionNorm)

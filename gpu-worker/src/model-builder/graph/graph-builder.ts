@@ -1,8 +1,16 @@
-import type { Architecture } from '@setblock/shared'
+import type { Architecture, GraphFile } from '@setblock/shared'
 
-import type { OnnxModel, Value } from '../onnx-model.ts'
+import { toHalves } from '../float-formats.ts'
+import type { OnnxModel, Tensor, Value } from '../onnx-model.ts'
+import type { FloatType } from '../weight-forms.ts'
 
-export type Precision = 'int8' | 'fp32'
+/** The form of a graph's matmuls; fp16 and q4f16 have activations in float16. */
+export type Precision = 'int8' | 'fp32' | 'fp16' | 'q4f16'
+
+/** Type of activations. */
+export function floatType(precision: Precision): FloatType {
+  return precision === 'fp16' || precision === 'q4f16' ? 'float16' : 'float32'
+}
 
 /**
  * What every stage needs: the graph under construction, the model's shape, the form of its matmuls.
@@ -10,6 +18,7 @@ export type Precision = 'int8' | 'fp32'
 export interface GraphBuilder {
   readonly model: OnnxModel
   readonly architecture: Architecture
+  readonly provider: GraphFile['provider']
   readonly precision: Precision
   /** Activations already quantised, by the value they came from. */
   readonly quantised: Map<Value, QuantisedValue>
@@ -31,11 +40,7 @@ export interface Rows {
 }
 
 export function constantFloat(builder: GraphBuilder, name: string, value: number): Value {
-  return builder.model.initializer(name, {
-    type: 'float32',
-    shape: [],
-    data: Float32Array.of(value),
-  })
+  return builder.model.initializer(name, floatTensor(builder, [], Float32Array.of(value)))
 }
 
 export function constantInts(
@@ -48,5 +53,17 @@ export function constantInts(
 }
 
 export function constantVector(builder: GraphBuilder, name: string, data: Float32Array): Value {
-  return builder.model.initializer(name, { type: 'float32', shape: [data.length], data })
+  return builder.model.initializer(name, floatTensor(builder, [data.length], data))
+}
+
+/** Constants take the type of the activations that they meet. */
+export function floatTensor(
+  builder: GraphBuilder,
+  shape: readonly number[],
+  data: Float32Array,
+): Tensor {
+  if (floatType(builder.precision) === 'float32') return { type: 'float32', shape, data }
+  const halves = new Uint16Array(data.length)
+  toHalves(data, halves)
+  return { type: 'float16', shape, data: halves }
 }

@@ -5,7 +5,7 @@ import type { GraphBuilder, Rows } from './graph-builder.ts'
 import { linearWithout } from './linear.ts'
 import { GRAPH } from '../../engine/graph-contract.ts'
 import { DATA_TYPES, type Value } from '../onnx-model.ts'
-import type { Matrix } from '../weights.ts'
+import type { Matrix } from '../matrix.ts'
 
 export interface HeadOptions {
   readonly weights: Matrix

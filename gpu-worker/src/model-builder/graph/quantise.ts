@@ -11,7 +11,7 @@ export const ZERO_POINT = 128
  * one per scale, and the number of rows is known only in a run.
  */
 export function zeroPointsFor(builder: GraphBuilder, name: string, shapeOf: Value): Value {
-  if (builder.precision === 'fp32') return ''
+  if (builder.precision !== 'int8') return ''
   const { model } = builder
   const shape = model.node(`${name}.shape`, 'Shape', [shapeOf])
   const one = constantInts(builder, 'one', [1])

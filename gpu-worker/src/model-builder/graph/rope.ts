@@ -1,3 +1,4 @@
+import { floatTensor } from './graph-builder.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 
 /**
@@ -17,6 +18,6 @@ export function addRopeTables(builder: GraphBuilder, positions: number): void {
     }
   }
   const shape = [positions, half]
-  builder.model.initializer('rope.cos', { type: 'float32', shape, data: cos })
-  builder.model.initializer('rope.sin', { type: 'float32', shape, data: sin })
+  builder.model.initializer('rope.cos', floatTensor(builder, shape, cos))
+  builder.model.initializer('rope.sin', floatTensor(builder, shape, sin))
 }

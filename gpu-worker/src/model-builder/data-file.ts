@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
+import { appendFile, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import * as z from 'zod'
+
+import type { PlacedSource, PlacedTensor } from './data-layout.ts'
+import { BLOCK_BYTES } from './limits.ts'
+
+/** Bytes of one write call; the system takes less than 2 GiB at a time. */
+const WRITE_BYTES_MAX = 64 * 1024 * 1024
+
+export interface DataFileOptions {
+  readonly folder: string
+  /** Its final name. */
+  readonly file: string
+  /** Digest of everything that the bytes depend on. What was begun for another is thrown away. */
+  readonly identity: string
+  readonly onSource?: (progress: { name: string; bytes: number; resumed: boolean }) => void
+}
+
+/**
+ * Writes the constants, one source after the other, into `.<file>.partial`, and notes each that is
+ * finished in `.<file>.journal`, with the digest of the file up to its end. A build that was killed
+ * goes on behind the last source whose digest still holds. The file gets its name when it is whole.
+ */
+export async function writeDataFile(
+  sources: readonly PlacedSource[],
+  options: DataFileOptions,
+): Promise<{ file: string; bytes: number; sha256: string }> {
+  const { folder, file, identity, onSource = () => undefined } = options
+  const { partial, journal } = workFiles(folder, file)
+  const begun = await readJournal(journal, identity)
+  if (begun.length === 0) {
+    await writeFile(journal, `${JSON.stringify({ identity })}\n`)
+  }
+  const handle = await open(partial, begun.length === 0 ? 'w+' : 'r+')
+  const output = { handle, hash: createHash('sha256'), position: 0 }
+  try {
+    const done = await verify(output, sources, begun)
+    for (const [index, placed] of sources.entries()) {
+      const resumed = index < done
+      if (!resumed) {
+        await writeSource(output, placed)
+        const sha256 = output.hash.copy().digest('hex')
+        await appendFile(journal, `${JSON.stringify({ end: placed.end, sha256 })}\n`)
+      }
+      const bytes = placed.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
+      onSource({ name: placed.source.name, bytes, resumed })
+    }
+    await handle.truncate(output.position)
+  } finally {
+    await handle.close()
+  }
+  await rename(partial, join(folder, file))
+  await rm(journal, { force: true })
+  return { file, bytes: output.position, sha256: output.hash.digest('hex') }
+}
+
+/** Removes what an unfinished build of the file has left. */
+export async function discardDataFile(folder: string, file: string): Promise<void> {
+  const { partial, journal } = workFiles(folder, file)
+  await rm(partial, { force: true })
+  await rm(journal, { force: true })
+}
+
+function workFiles(folder: string, file: string) {
+  return { partial: join(folder, `.${file}.partial`), journal: join(folder, `.${file}.journal`) }
+}
+
+const headSchema = z.object({ identity: z.string() })
+const entrySchema = z.object({ end: z.int().min(0), sha256: z.string() })
+type JournalEntry = z.infer<typeof entrySchema>
+
+/** Sources finished for this identity; none if there is no journal, or another's. */
+async function readJournal(path: string, identity: string): Promise<JournalEntry[]> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  const [head, ...lines] = text.split('\n').slice(0, -1) // a line without its end was cut off
+  if (head === undefined || headSchema.safeParse(parseLine(head)).data?.identity !== identity) {
+    return []
+  }
+  const entries: JournalEntry[] = []
+  for (const line of lines) {
+    const entry = entrySchema.safeParse(parseLine(line)).data
+    if (entry === undefined) break
+    entries.push(entry)
+  }
+  return entries
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}
+
+interface Output {
+  readonly handle: FileHandle
+  /** Of the bytes before `position`. */
+  hash: Hash
+  position: number
+}
+
+/** Moves the output behind the last noted source whose bytes are still there; returns how many. */
+async function verify(
+  output: Output,
+  sources: readonly PlacedSource[],
+  begun: readonly JournalEntry[],
+): Promise<number> {
+  let done = 0
+  for (const { end, sha256 } of begun) {
+    if (sources[done]?.end !== end) break
+    const hash = output.hash.copy()
+    const isWhole = await hashRange(output.handle, hash, [output.position, end])
+    if (!isWhole || hash.copy().digest('hex') !== sha256) break
+    output.hash = hash
+    output.position = end
+    done++
+  }
+  return done
+}
+
+async function hashRange(
+  handle: FileHandle,
+  hash: Hash,
+  [begin, end]: readonly [number, number],
+): Promise<boolean> {
+  const buffer = new Uint8Array(Math.min(BLOCK_BYTES, end - begin))
+  let position = begin
+  while (position < end) {
+    const length = Math.min(buffer.length, end - position)
+    const { bytesRead } = await handle.read(buffer, 0, length, position)
+    if (bytesRead === 0) return false
+    hash.update(buffer.subarray(0, bytesRead))
+    position += bytesRead
+  }
+  return true
+}
+
+async function writeSource(output: Output, { source, tensors }: PlacedSource): Promise<void> {
+  const made = await source.produce()
+  for (const tensor of tensors) {
+    await write(output, new Uint8Array(tensor.offset - output.position))
+    await write(output, bytesOf(made[tensor.index], tensor))
+  }
+}
+
+function bytesOf(made: ArrayBufferView | undefined, { name, bytes }: PlacedTensor): Uint8Array {
+  if (made?.byteLength !== bytes) {
+    throw new Error(`${name} was laid out with ${bytes} bytes and has ${made?.byteLength}`)
+  }
+  return new Uint8Array(made.buffer, made.byteOffset, made.byteLength)
+}
+
+async function write(output: Output, bytes: Uint8Array): Promise<void> {
+  let done = 0
+  while (done < bytes.length) {
+    const chunk = bytes.subarray(done, done + WRITE_BYTES_MAX)
+    const { bytesWritten } = await output.handle.write(chunk, 0, chunk.length, output.position)
+    output.hash.update(chunk.subarray(0, bytesWritten))
+    output.position += bytesWritten
+    done += bytesWritten
+  }
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { halfToNumber, toHalves, widen } from './float-formats.ts'
+
+const bytesOf = (view: ArrayBufferView) =>
+  new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+
+test('half floats: subnormal, largest, infinite, not a number', () => {
+  assert.equal(halfToNumber(0x0001), 2 ** -24)
+  assert.equal(halfToNumber(0x83ff), -1023 * 2 ** -24)
+  assert.equal(halfToNumber(0x7bff), 65_504)
+  assert.equal(halfToNumber(0xfc00), -Infinity)
+  assert.ok(Number.isNaN(halfToNumber(0x7e00)))
+})
+
+test('widens every format exactly, from any aligned place', () => {
+  const target = new Float32Array(3)
+  widen(bytesOf(Float32Array.of(9, 1, -2, 3e-5)).subarray(4), 'F32', target)
+  assert.deepEqual(target, Float32Array.of(1, -2, 3e-5))
+  widen(bytesOf(Uint16Array.of(0x3f80, 0xc049, 0x0000)), 'BF16', target)
+  assert.deepEqual([...target], [1, -3.140625, 0])
+  widen(bytesOf(Uint16Array.of(0, 0x3c00, 0xc248, 0x0001)).subarray(2), 'F16', target)
+  assert.deepEqual([...target], [1, -3.140625, 2 ** -24])
+})
+
+test('every half float survives the way to float32 and back', () => {
+  const halves = Uint16Array.from({ length: 2 ** 16 }, (_, half) => half).filter(
+    (half) => (half & 0x7c00) !== 0x7c00,
+  )
+  const floats = new Float32Array(halves.length)
+  widen(bytesOf(halves), 'F16', floats)
+  const back = new Uint16Array(halves.length)
+  toHalves(floats, back)
+  assert.deepEqual(back, halves)
+})
+
+test('float32 is rounded to the nearest half float, ties to even, too large to infinity', () => {
+  const cases: [number, number][] = [
+    [1 + 2 ** -11, 0x3c00],
+    [1 + 3 * 2 ** -11, 0x3c02],
+    [1 + 2 ** -11 + 2 ** -20, 0x3c01],
+    [2 ** -25, 0x0000],
+    [3 * 2 ** -25, 0x0002],
+    [2 ** -14 - 2 ** -25, 0x0400],
+    [65_519, 0x7bff],
+    [65_520, 0x7c00],
+    [-1e9, 0xfc00],
+  ]
+  const target = new Uint16Array(cases.length + 1)
+  toHalves(
+    Float32Array.from(cases, ([value]) => value),
+    target,
+    1,
+  )
+  assert.deepEqual([...target], [0, ...cases.map(([, half]) => half)])
+})

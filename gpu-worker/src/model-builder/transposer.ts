@@ -1,0 +1,52 @@
+type Values = Int8Array | Uint16Array | Float32Array
+
+/** Rows that are turned together: one cache line of int8 in the target. */
+const TILE_ROWS = 64
+/** Bytes behind each row of the tile: rows a power of two apart would fall into one cache set. */
+const ROW_PADDING = 64
+
+/**
+ * Collects rows (outputs, inputs) into a target that lies the other way round, (inputs, outputs).
+ * Neighbouring rows are kept in a tile and turned together, which touches a target line once instead
+ * of once for each row.
+ */
+export class Transposer<T extends Values> {
+  readonly #target: T
+  readonly #inputs: number
+  readonly #outputs: number
+  readonly #stride: number
+  readonly #tile: T
+  #firstOutput = 0
+  #rows = 0
+
+  constructor(target: T, inputs: number, outputs: number) {
+    this.#target = target
+    this.#inputs = inputs
+    this.#outputs = outputs
+    this.#stride = inputs + ROW_PADDING / target.BYTES_PER_ELEMENT
+    const Tile = target.constructor as new (length: number) => T
+    this.#tile = new Tile(TILE_ROWS * this.#stride)
+  }
+
+  /** Where to write the values of the given row, before the next call. */
+  rowFor(output: number): { tile: T; offset: number } {
+    if (this.#rows === TILE_ROWS || output !== this.#firstOutput + this.#rows) {
+      this.flush()
+      this.#firstOutput = output
+    }
+    const offset = this.#rows * this.#stride
+    this.#rows++
+    return { tile: this.#tile, offset }
+  }
+
+  flush(): void {
+    const tile = this.#tile
+    const target = this.#target
+    const rows = this.#rows
+    const stride = this.#stride
+    for (let i = 0, at = this.#firstOutput; i < this.#inputs; i++, at += this.#outputs) {
+      for (let row = 0, from = i; row < rows; row++, from += stride) target[at + row] = tile[from]!
+    }
+    this.#rows = 0
+  }
+}
