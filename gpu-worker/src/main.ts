@@ -1,13 +1,15 @@
-/** Composition root of the GPU worker: configuration, model, engine thread, HTTP server; SIGTERM and SIGINT drain. */
+/** Composition root of the GPU worker: configuration, models, engine threads, HTTP server; SIGTERM and SIGINT drain. */
 import type { AddressInfo } from 'node:net'
 import { serve, type ServerType } from '@hono/node-server'
 import { limits } from '@setblock/shared'
-import { EngineClient } from './engine-thread/engine-client.ts'
+import { planModels } from './models/plan-models.ts'
+import { ServedModels } from './models/served-models.ts'
 import { startAnnouncing } from './server/announce.ts'
 import { createApp } from './server/app.ts'
 import { readCommandLine, USAGE } from './server/command-line.ts'
 import { readConfig, type WorkerConfig } from './server/config.ts'
 import { logToStdout } from './server/log.ts'
+import { memoryUse } from './server/status.ts'
 import { openWorkerSessions } from './sessions/worker-sessions.ts'
 
 async function main(): Promise<void> {
@@ -17,16 +19,10 @@ async function main(): Promise<void> {
     return
   }
   const config = readConfig(process.env, commandLine)
-  const { modelFolders, device, precision, queueLengthMax, queuedWorkMsMax } = config
-  const [modelFolder, second] = modelFolders
-  if (modelFolder === undefined || second !== undefined) throw new Error('--model: give one folder')
-  const { threads, spinning, engines, runningMax, kvBytesMax } = config
-  const machine = { threads, spinning, engines, runningMax, kvBytesMax }
-  const options = { modelFolder, device, precision, queueLengthMax, queuedWorkMsMax, ...machine }
-  const engine = await EngineClient.start(options, (message) => logToStdout('fault', { message }))
+  const models = await ServedModels.start(await planModels(config), config, (message) =>
+    logToStdout('fault', { message }),
+  )
   const sessions = await openWorkerSessions({
-    manifest: engine.manifest,
-    form: engine.form,
     folder: config.sessionsFolder,
     bucket: config.sessionsBucket,
     memoryBytesMax: config.sessionMemoryBytesMax,
@@ -35,7 +31,7 @@ async function main(): Promise<void> {
     secret: config.jobSecret,
   })
   const app = await createApp({
-    engine,
+    models,
     sessions,
     jobSecrets: [config.jobSecret, config.previousJobSecret].filter((each) => each !== undefined),
     log: logToStdout,
@@ -44,30 +40,34 @@ async function main(): Promise<void> {
   const server = await listen(app.fetch, config)
   const { host } = config
   const { port } = server.address() as AddressInfo
-  const { provider, precision: chosen } = engine.form
-  logToStdout('ready', {
-    host,
-    port,
-    model: engine.manifest.id,
-    device: provider,
-    precision: chosen,
-  })
+  logToStdout('ready', { host, port, models: describe(models), ...memoryUse() })
   const announcing =
     config.announce &&
     (await startAnnouncing({
       ...config.announce,
-      models: [engine.manifest.id],
+      models: models.all.map(({ engine }) => engine.manifest.id),
       secret: config.previousJobSecret ?? config.jobSecret,
       log: logToStdout,
     }))
   const shutDown = (): void => {
-    logToStdout('draining', { activeJobs: engine.activeJobs })
-    const drained = engine.drain(limits.drainMs).then(() => sessions.flush())
-    void Promise.all([announcing?.leave(), drained]).then(() => server.close(() => process.exit(0)))
+    logToStdout('draining', { activeJobs: models.activeJobs })
+    const drained = models.drain(limits.drainMs).then(() => sessions.flush())
+    void Promise.all([announcing?.leave(), drained]).then(() => {
+      logToStdout('stopped', { ...memoryUse() })
+      server.close(() => process.exit(0))
+    })
   }
   process.once('SIGTERM', shutDown)
   process.once('SIGINT', shutDown)
-  engine.ended.catch((error: unknown) => fail(error))
+  models.ended().catch((error: unknown) => fail(error))
+}
+
+/** Of each model: its id, what runs it and in which form. */
+function describe({ all }: ServedModels): string {
+  const forms = all.map(({ engine: { manifest, form } }) => {
+    return `${manifest.id} ${form.provider} ${form.precision}`
+  })
+  return forms.join(', ')
 }
 
 function listen(

@@ -132,10 +132,10 @@ async function measureStore(shape: ShapeName, folder: string, masterKey?: Uint8A
     new KvBlocks({
       memoryBytesMax: 0,
       store: new FolderStore(folder),
-      identity: { graphSha256: 'bench', blockLength: length },
       secret: new Uint8Array(32),
       masterKey,
     })
+  const owner = { tenant: 'bench', kv: { graphSha256: 'bench', blockLength: length } }
   const tokenIds = words(STORE_BLOCKS * CACHE_BLOCK_TOKENS + 1)
   const blocks = Array.from({ length: STORE_BLOCKS }, () => {
     const block = new Float32Array(length)
@@ -145,10 +145,10 @@ async function measureStore(shape: ShapeName, folder: string, masterKey?: Uint8A
   const megabytes = (STORE_BLOCKS * length * 4) / 1e6
   const saver = open()
   const savingMs = performance.now()
-  saver.keep('bench', tokenIds, { first: 0, blocks })
+  saver.keep(owner, tokenIds, { first: 0, blocks })
   await saver.flush()
   const savedMs = performance.now()
-  const restored = await open().load('bench', tokenIds)
+  const restored = await open().load(owner, tokenIds)
   const restoredMs = performance.now()
   if (restored.blocks.length !== STORE_BLOCKS) throw new Error('not every block came back')
   return {

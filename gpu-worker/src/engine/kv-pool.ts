@@ -145,8 +145,17 @@ export class KvPool {
  * planes are fed from a copy that joins them.
  */
 export function sequencesWithin(options: KvPoolOptions, bytesMax: number): number {
-  const { sequencesMax, planes, rowLength, planePositions } = options
-  const slotBytes = planes * planePositions * rowLength * Float32Array.BYTES_PER_ELEMENT
-  if (slotBytes > bytesMax) return 0
-  return Math.min(sequencesMax, Math.max(1, Math.floor(bytesMax / (2 * slotBytes))))
+  const bytes = slotBytes(options)
+  if (bytes > bytesMax) return 0
+  return Math.min(options.sequencesMax, Math.max(1, Math.floor(bytesMax / (2 * bytes))))
+}
+
+/** Bytes in which `sequencesWithin` finds room for all of the sequences. */
+export function bytesForAll(options: KvPoolOptions): number {
+  return slotBytes(options) * (options.sequencesMax === 1 ? 1 : 2 * options.sequencesMax)
+}
+
+/** Bytes of one sequence's cache. */
+export function slotBytes({ planes, rowLength, planePositions }: KvPoolOptions): number {
+  return planes * planePositions * rowLength * Float32Array.BYTES_PER_ELEMENT
 }

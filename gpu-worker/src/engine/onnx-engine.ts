@@ -2,7 +2,7 @@ import { assert } from '@setblock/shared'
 import type { Manifest } from '@setblock/shared'
 
 import { fillAttentionBias, fillRows, forwardShape } from './attention-mask.ts'
-import { roundUpKeys, rowsMin, selectRows } from './attention-mask.ts'
+import { selectRows } from './attention-mask.ts'
 import type { ForwardShape, SequenceInput } from './attention-mask.ts'
 import { checkRows } from './check-rows.ts'
 import type { RowLimits } from './check-rows.ts'
@@ -10,13 +10,13 @@ import type { Engine, EngineLimits, SequenceId, SequenceRows } from './engine.ts
 import { FeedBuffer } from './feed-buffer.ts'
 import { GRAPH, graphInputs } from './graph-contract.ts'
 import { KV_BYTES_MAX_DEFAULT, KvPool, sequencesWithin } from './kv-pool.ts'
-import type { KvPoolOptions } from './kv-pool.ts'
 import type { LoadedModel } from './manifest.ts'
 import { ModelError } from './model-error.ts'
 import type { Feed, Feeds, RuntimeOptions } from './onnx-graph.ts'
 import { PastFeeds } from './past-feeds.ts'
 import { planRuns, runCost } from './plan-runs.ts'
 import type { RunCost } from './plan-runs.ts'
+import { GROUPS_MAX, headsPerGroup, poolOptions } from './pool-options.ts'
 import { splitResults, wantedOutputs } from './results.ts'
 import { ThreadedGraph } from './threaded-graph.ts'
 import type { WideOptions } from './threaded-graph.ts'
@@ -26,9 +26,6 @@ import type { RowResults } from '../decoding/rows.ts'
  * Rows of one sequence in one forward: a prompt chunk of 256 and the groups that may ride with it.
  */
 const ROWS_MAX = 512
-
-/** Mask groups of full length in one sequence's forward: verified decoding uses two. */
-const GROUPS_MAX = 4
 
 export interface OnnxEngineOptions extends RuntimeOptions, WideOptions {
   /** Sequences wanted; `limits.sequencesMax` tells how many of them the caches have room for. */
@@ -61,22 +58,6 @@ export async function createOnnxEngine(
   const engine = new OnnxEngine(graph, model.manifest, sequencesMax)
   await engine.tuneThreads()
   return engine
-}
-
-function poolOptions(manifest: Manifest, sequencesMax: number): KvPoolOptions {
-  const { architecture, contextLength, maxBlockLength } = manifest
-  const rowsBehind = rowsMin(headsPerGroup(manifest)) + GROUPS_MAX * maxBlockLength
-  return {
-    sequencesMax,
-    contextLength,
-    planes: 2 * architecture.layers,
-    rowLength: architecture.keyValueHeads * architecture.headSize,
-    planePositions: roundUpKeys(contextLength + rowsBehind),
-  }
-}
-
-function headsPerGroup({ architecture }: Manifest): number {
-  return architecture.heads / architecture.keyValueHeads
 }
 
 /** What a forward left of a sequence that has not committed. */

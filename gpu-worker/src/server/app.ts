@@ -13,15 +13,16 @@ import {
 } from '@setblock/shared'
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import type { EngineClient } from '../engine-thread/engine-client.ts'
+import type { ServedModels } from '../models/served-models.ts'
 import { answerSessionCall } from '../sessions/session-calls.ts'
 import type { WorkerSessions } from '../sessions/worker-sessions.ts'
 import { jobStream } from './job-stream.ts'
 import type { Log } from './log.ts'
+import { describeModel, memoryUse, stateOf, totalStats } from './status.ts'
 import { assertServable } from './validate-job.ts'
 
 export interface ServerDependencies {
-  readonly engine: EngineClient
+  readonly models: ServedModels
   readonly sessions: WorkerSessions
   /** The secret shared with the edge, and the one before it as long as it counts. */
   readonly jobSecrets: readonly string[]
@@ -32,42 +33,36 @@ export interface ServerDependencies {
 
 /** The worker's HTTP routes. Before the first event an error is a JSON envelope, after it an event. */
 export async function createApp(dependencies: ServerDependencies): Promise<Hono> {
-  const { engine, sessions, log } = dependencies
-  const { manifest } = engine
+  const { models, sessions, log } = dependencies
   const keys = await Promise.all(dependencies.jobSecrets.map(importJobSecret))
   const app = new Hono()
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
 
   app.get('/readyz', (c) => {
-    const { state, activeJobs, stats } = engine
-    const status = state === 'ready' ? 200 : 503
+    const state = stateOf(models)
     const { blocks } = sessions
-    const kept = { memoryBytes: blocks.memoryBytes, ...blocks.counts }
-    return c.json({ status: state, activeJobs, scheduler: stats, sessions: kept }, status)
+    const answer = {
+      status: state,
+      activeJobs: models.activeJobs,
+      scheduler: totalStats(models),
+      models: models.all.map(describeModel),
+      sessions: { memoryBytes: blocks.memoryBytes, ...blocks.counts },
+      memory: memoryUse(),
+    }
+    return c.json(answer, state === 'ready' ? 200 : 503)
   })
 
-  app.get('/v1/models', (c) => {
-    const { id, contextLength, maxBlockLength, tokenizer, defaults } = manifest
-    const model = {
-      id,
-      contextLength,
-      maxBlockLength,
-      tokenizerSha256: tokenizer.sha256,
-      defaults,
-      device: engine.form.provider,
-      precision: engine.form.precision,
-    }
-    return c.json({ models: [model] })
-  })
+  app.get('/v1/models', (c) => c.json({ models: models.all.map(describeModel) }))
 
   app.post('/v1/jobs', jobBodyLimit(), async (c) => {
     const body = new Uint8Array(await c.req.arrayBuffer())
     const tenant = await authorize(c, { keys, body, nowMs: dependencies.now() })
     const job = parseWith(jobSchema, parseJson(body))
-    assertServable(job, manifest)
+    const { engine, session } = models.find(job.model)
+    assertServable(job, engine.manifest)
     const startedMs = performance.now()
-    const prepared = await sessions.jobs.prepare(job, tenant)
+    const prepared = await sessions.jobs.prepare(job, tenant, session)
     const stream = jobStream({
       engine,
       prepared,
@@ -77,6 +72,7 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
         const code = event !== 'client-gone' && event.type === 'error' ? event.code : null
         log('job', {
           id: job.id,
+          model: job.model,
           how,
           code,
           mode: job.decoding.mode,
@@ -107,12 +103,12 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
 function addSessionRoute(
   app: Hono,
   keys: readonly JobKey[],
-  { engine, sessions, now }: ServerDependencies,
+  { models, sessions, now }: ServerDependencies,
 ): void {
   const options = {
     sessions: sessions.service,
     jobs: sessions.jobs,
-    cancel: (jobId: string) => engine.cancel(jobId),
+    cancel: (jobId: string) => models.cancel(jobId),
   }
   app.post('/v1/sessions', jobBodyLimit(), async (c) => {
     const body = new Uint8Array(await c.req.arrayBuffer())

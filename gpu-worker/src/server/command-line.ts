@@ -8,6 +8,7 @@ export const USAGE = `npm exec node gpu-worker/src/main.ts -- [options]
   --host HOST         address to listen on                          (SETBLOCK_WORKER_HOST, 127.0.0.1)
   --port PORT         port to listen on, 0: any free one            (SETBLOCK_WORKER_PORT, 8788)
   --threads N         threads of one forward on the CPU             (SETBLOCK_THREADS, by the model's size)
+  --memory-mb MIB     for weights and caches of all models          (SETBLOCK_MEMORY_MB, 90 % of the machine's)
   --help
 
 An option wins over its variable. All variables: infra/README.md; SETBLOCK_JOB_SECRET is required.`
@@ -19,6 +20,7 @@ const VARIABLES = {
   host: 'SETBLOCK_WORKER_HOST',
   port: 'SETBLOCK_WORKER_PORT',
   threads: 'SETBLOCK_THREADS',
+  'memory-mb': 'SETBLOCK_MEMORY_MB',
 } as const
 
 const FLAGS = {
@@ -28,6 +30,7 @@ const FLAGS = {
   host: { type: 'string' },
   port: { type: 'string' },
   threads: { type: 'string' },
+  'memory-mb': { type: 'string' },
   help: { type: 'boolean' },
 } as const satisfies ParseArgsConfig['options']
 

@@ -66,6 +66,8 @@ const environmentSchema = z.object({
   SETBLOCK_ENGINES: z.coerce.number().int().min(0).max(ENGINES_MAX).default(0),
   /** Jobs that share a forward, of each engine. */
   SETBLOCK_RUNNING_MAX: z.coerce.number().int().min(1).max(64).default(8),
+  /** Host memory for the weights and caches of all models; most of what the machine has if absent. */
+  SETBLOCK_MEMORY_MB: z.coerce.number().int().min(1).optional(),
   /** Host memory for the caches of running jobs; as many jobs share a forward as fit into it. */
   SETBLOCK_KV_BYTES_MAX: z.coerce.number().int().min(1).default(KV_BYTES_MAX_DEFAULT),
   /** Where sessions are kept; without it they live as long as the process. */
@@ -111,6 +113,7 @@ export interface WorkerConfig {
   /** 0: by the size of the graph. */
   readonly engines: number
   readonly runningMax: number
+  readonly memoryBytesMax: number | undefined
   readonly kvBytesMax: number
   readonly queueLengthMax: number
   readonly queuedWorkMsMax: number
@@ -149,6 +152,8 @@ export function readConfig(
     spinning: value.SETBLOCK_SPINNING === '1',
     engines: value.SETBLOCK_ENGINES,
     runningMax: value.SETBLOCK_RUNNING_MAX,
+    memoryBytesMax:
+      value.SETBLOCK_MEMORY_MB === undefined ? undefined : value.SETBLOCK_MEMORY_MB * 1024 ** 2,
     kvBytesMax: value.SETBLOCK_KV_BYTES_MAX,
     queueLengthMax: value.SETBLOCK_QUEUE_MAX,
     queuedWorkMsMax: value.SETBLOCK_QUEUE_WORK_MS,

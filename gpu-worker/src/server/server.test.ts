@@ -11,6 +11,7 @@ import {
   type JobEvent,
 } from '@setblock/shared'
 import { EngineClient } from '../engine-thread/engine-client.ts'
+import { ServedModels } from '../models/served-models.ts'
 import { openWorkerSessions } from '../sessions/worker-sessions.ts'
 import { buildTinyModel, type TinyModel } from '../testing/tiny-model.ts'
 import { createApp } from './app.ts'
@@ -49,14 +50,12 @@ describe('the worker over HTTP, with the real engine', () => {
       queueLengthMax: QUEUE_MAX,
     })
     const sessions = await openWorkerSessions({
-      manifest: engine.manifest,
-      form: engine.form,
       memoryBytesMax: 10_000_000,
       storeBytesMax: 100_000_000,
       secret: SECRET,
     })
     const app = await createApp({
-      engine,
+      models: new ServedModels([engine]),
       sessions,
       jobSecrets: [SECRET, PREVIOUS],
       log: (event, fields) => void ended.push(`${event} ${fields?.['how']}`),

@@ -2,14 +2,11 @@ import { ApiError, type Job, type Manifest } from '@setblock/shared'
 import { readJsonSchema } from '../grammar/json-schema.ts'
 
 /**
- * What the job schema cannot know: whether this model can serve the job.
+ * What the job schema cannot know: whether the model it names can serve the job.
  * @throws ApiError naming the field.
  */
 export function assertServable(job: Job, manifest: Manifest): void {
   const { contextLength, maxBlockLength, maskTokenId, architecture } = manifest
-  if (job.model !== manifest.id) {
-    throw new ApiError('model_not_found', `model ${job.model} is not loaded`, { param: 'model' })
-  }
   // Read again where the text is made: to refuse it here, before any event, is worth the millisecond.
   if (job.grammar !== undefined) readJsonSchema(job.grammar.jsonSchema)
   if (job.latencyBudgetMs !== undefined && job.decoding.mode !== 'sbd') {

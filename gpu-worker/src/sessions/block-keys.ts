@@ -8,8 +8,8 @@ export const CACHE_BLOCK_TOKENS = 32
 
 /**
  * One key for each whole block of a token sequence. A key stands for every token up to the block's
- * end, so equal keys mean equal keys and values in the cache, and for the tenant: `salt` is the
- * tenant's own, and without it neither a key nor a hit can be had. At most `blocksMax` keys.
+ * end, so equal keys mean equal keys and values in the cache, and for the tenant and the model:
+ * `salt` is theirs, and without it neither a key nor a hit can be had. At most `blocksMax` keys.
  */
 export function blockKeys(
   salt: Uint8Array,
@@ -29,7 +29,15 @@ export function blockKeys(
   return keys
 }
 
-/** A tenant's salt, of 32 bytes. `secret` is the deployment's: workers that share a store share it. */
-export function tenantSalt(secret: Uint8Array, tenant: string): Uint8Array {
-  return createHmac('sha256', secret).update(tenant).digest()
+/**
+ * The salt of a tenant's keys for one model's graph, of 32 bytes. `secret` is the deployment's:
+ * workers that share a store share it.
+ */
+export function blockSalt(
+  secret: Uint8Array,
+  { tenant, graphSha256 }: { tenant: string; graphSha256: string },
+): Uint8Array {
+  return createHmac('sha256', secret)
+    .update(JSON.stringify([tenant, graphSha256]))
+    .digest()
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
-import { blockKeys, CACHE_BLOCK_TOKENS, tenantSalt } from './block-keys.ts'
+import { blockKeys, blockSalt, CACHE_BLOCK_TOKENS } from './block-keys.ts'
 import { MemoryTier } from './memory-tier.ts'
 import type { ObjectStore } from './object-store.ts'
+import type { KvIdentity } from './session-model.ts'
 import { chooseEvictions, removeAll } from './sweep.ts'
 import { seal, tenantKey, unseal, type Label } from './seal.ts'
 
@@ -23,9 +24,13 @@ export interface KvBlocksOptions {
   readonly local?: { readonly store: ObjectStore; readonly bytesMax: number } | undefined
   /** 32 bytes; without it blocks lie in plain. */
   readonly masterKey?: Uint8Array | undefined
-  /** Everything keys and values depend on beside the tokens: digest of the graph, layout, numbers per block. */
-  readonly identity: { readonly graphSha256: string; readonly blockLength: number }
   readonly secret: Uint8Array
+}
+
+/** Whose keys and values, and of which model. */
+export interface KvOwner {
+  readonly tenant: string
+  readonly kv: KvIdentity
 }
 
 export interface KvBlocksCounts {
@@ -48,8 +53,8 @@ const FOLDER = 'kv'
 
 /**
  * Keys and values of earlier tokens, addressed by what they were computed from: all tokens up to
- * the block's end, and the tenant. So one store serves every session, every fork and every shared
- * system prompt of a tenant, and none of another's. Memory first, then the store; what is found
+ * the block's end, the model and the tenant. So one store serves every session, every fork and every
+ * shared system prompt of a tenant, none of another's, and several models at once. Memory first, then the store; what is found
  * there is verified, and whatever is wrong with it is counted and computed again.
  */
 export class KvBlocks {
@@ -81,15 +86,15 @@ export class KvBlocks {
   }
 
   /** The longest known prefix of a prompt, short of its last token: whose row yields the first prediction. */
-  async load(tenant: string, promptIds: readonly number[]): Promise<Prefix> {
-    const keys = this.#keys(tenant, promptIds, promptIds.length - 1)
+  async load(owner: KvOwner, promptIds: readonly number[]): Promise<Prefix> {
+    const keys = this.#keys(owner, promptIds, promptIds.length - 1)
     const blocks: KvBlock[] = []
     let restored = 0
     for (const key of keys) {
       let block = this.#memory.get(key)
       if (block !== undefined) this.counts.hits += 1
       else {
-        block = await this.#read(tenant, key)
+        block = await this.#read(owner, key)
         if (block === undefined) break
         this.counts.restored += 1
         restored += 1
@@ -97,7 +102,7 @@ export class KvBlocks {
       }
       blocks.push(block)
     }
-    this.#touch(tenant, keys.slice(0, blocks.length))
+    this.#touch(owner.tenant, keys.slice(0, blocks.length))
     return { blocks, restored }
   }
 
@@ -106,18 +111,18 @@ export class KvBlocks {
    * goes on behind.
    */
   keep(
-    tenant: string,
+    owner: KvOwner,
     tokenIds: readonly number[],
     { first, blocks }: { first: number; blocks: readonly KvBlock[] },
   ): void {
-    const keys = this.#keys(tenant, tokenIds, (first + blocks.length) * CACHE_BLOCK_TOKENS)
+    const keys = this.#keys(owner, tokenIds, (first + blocks.length) * CACHE_BLOCK_TOKENS)
     for (const [index, block] of blocks.entries()) {
       const key = keys[first + index]
       if (key === undefined || this.#memory.has(key)) continue
       this.#memory.put(key, block)
-      this.#write(tenant, key, block)
+      this.#write(owner, key, block)
     }
-    this.#touch(tenant, keys)
+    this.#touch(owner.tenant, keys)
   }
 
   /** Resolves when everything kept so far is in the store, or was given up. */
@@ -126,18 +131,19 @@ export class KvBlocks {
     await this.#sweeping
   }
 
-  #keys(tenant: string, tokenIds: readonly number[], positions: number): string[] {
+  #keys({ tenant, kv }: KvOwner, tokenIds: readonly number[], positions: number): string[] {
     const blocksMax = Math.floor(positions / CACHE_BLOCK_TOKENS)
-    return blockKeys(tenantSalt(this.#options.secret, tenant), tokenIds, blocksMax)
+    const salt = blockSalt(this.#options.secret, { tenant, graphSha256: kv.graphSha256 })
+    return blockKeys(salt, tokenIds, blocksMax)
   }
 
-  async #read(tenant: string, key: string): Promise<KvBlock | undefined> {
+  async #read({ tenant, kv }: KvOwner, key: string): Promise<KvBlock | undefined> {
     const { store } = this.#options
     if (store === undefined) return undefined
     const name = this.#name(tenant, key)
     const sealed = await store.get(name).catch(() => undefined)
     if (sealed === undefined) return undefined
-    const data = unseal(sealed, this.#label(name), this.#sealingKey(tenant))
+    const data = unseal(sealed, toLabel(name, kv), this.#sealingKey(tenant))
     if (data === 'corrupt' || data === 'mismatch') {
       this.counts[data === 'corrupt' ? 'corrupt' : 'mismatched'] += 1
       // Out of the way, so that what is computed in its place can be stored.
@@ -149,7 +155,7 @@ export class KvBlocks {
     return block
   }
 
-  #write(tenant: string, key: string, block: KvBlock): void {
+  #write({ tenant, kv }: KvOwner, key: string, block: KvBlock): void {
     const { store } = this.#options
     if (store === undefined) return
     if (this.#writes.size >= WRITES_WAITING_MAX) {
@@ -159,7 +165,7 @@ export class KvBlocks {
     const name = this.#name(tenant, key)
     const data = new Uint8Array(block.buffer)
     const writing = store
-      .putNew(name, seal(this.#label(name), data, this.#sealingKey(tenant)))
+      .putNew(name, seal(toLabel(name, kv), data, this.#sealingKey(tenant)))
       .then(
         () => this.#stored(block.byteLength),
         () => void (this.counts.dropped += 1),
@@ -209,13 +215,12 @@ export class KvBlocks {
     return `${FOLDER}/${folder}/${key.slice(0, 2)}/${key}`
   }
 
-  #label(name: string): Label {
-    const { graphSha256, blockLength } = this.#options.identity
-    return { kind: 'kv', name, graph: graphSha256, dtype: 'float32', values: blockLength }
-  }
-
   #sealingKey(tenant: string): Uint8Array | undefined {
     const { masterKey } = this.#options
     return masterKey && tenantKey(masterKey, tenant)
   }
+}
+
+function toLabel(name: string, { graphSha256, blockLength }: KvIdentity): Label {
+  return { kind: 'kv', name, graph: graphSha256, dtype: 'float32', values: blockLength }
 }

@@ -39,11 +39,19 @@ test('objects of a bucket: stored once, listed over pages, removed', async () =>
 
 test('two workers over one bucket: the second writer of a turn is refused, and sees the first', async () => {
   const [one, other] = [1, 2].map(() => {
-    const states = new SessionStates({ store: open('race'), tokenizerSha256: 't' })
+    const states = new SessionStates({ store: open('race') })
     return new SessionService({ states, now: () => 1000 })
   })
-  const first = await one!.begin('t', { id: 's', tokenIds: [1] })
-  const second = await other!.begin('t', { id: 's', tokenIds: [2] })
+  const first = await one!.begin('t', {
+    model: { id: 'm', tokenizerSha256: 't' },
+    id: 's',
+    tokenIds: [1],
+  })
+  const second = await other!.begin('t', {
+    model: { id: 'm', tokenizerSha256: 't' },
+    id: 's',
+    tokenIds: [2],
+  })
   await first.commit([1, 5])
   await assert.rejects(second.commit([2, 5]), { code: 'session_conflict' })
   assert.deepEqual((await other!.get('t', 's')).tokenIds, [1, 5])

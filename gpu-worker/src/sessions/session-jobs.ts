@@ -2,17 +2,18 @@ import { ApiError, type EndEvent, type Job, type JobEvent, type JobSession } fro
 import type { KvBlock } from '../scheduler/kv-carry.ts'
 import type { KvBlocks } from './kv-blocks.ts'
 import { SequenceText } from './sequence-text.ts'
+import type { SessionModel } from './session-model.ts'
 import type { SessionService, Turn } from './session-service.ts'
 import type { SessionState } from './session-states.ts'
 
 export interface SessionJobsOptions {
   readonly sessions: SessionService
   readonly blocks: KvBlocks
-  readonly contextLength: number
 }
 
 interface PreparedJobOptions {
   readonly tenant: string
+  readonly model: SessionModel
   readonly blocks: KvBlocks
   readonly turn: Turn | undefined
   /** Told once the turn is over. */
@@ -26,6 +27,7 @@ export class PreparedJob {
   /** Keys and values of the sequence's first blocks. */
   readonly prefix: readonly KvBlock[]
   readonly #tenant: string
+  readonly #model: SessionModel
   readonly #blocks: KvBlocks
   readonly #turn: Turn | undefined
   readonly #onOver: (job: PreparedJob) => void
@@ -37,6 +39,7 @@ export class PreparedJob {
     this.job = job
     this.prefix = prefix
     this.#tenant = options.tenant
+    this.#model = options.model
     this.#blocks = options.blocks
     this.#turn = options.turn
     this.#onOver = options.onOver
@@ -66,7 +69,8 @@ export class PreparedJob {
   /** Keys and values that the job has added behind the prefix. */
   keep(blocks: readonly KvBlock[]): void {
     const first = this.prefix.length
-    this.#blocks.keep(this.#tenant, this.#text.known(), { first, blocks })
+    const owner = { tenant: this.#tenant, kv: this.#model.kv }
+    this.#blocks.keep(owner, this.#text.known(), { first, blocks })
   }
 
   /**
@@ -114,18 +118,18 @@ export class SessionJobs {
   }
 
   /**
-   * Whoever gets it must end it with `finish` or `abandon`.
+   * Makes a job of a model ready; whoever gets it must end it with `finish` or `abandon`.
    * @throws ApiError of the session, or `context_length_exceeded`.
    */
-  async prepare(job: Job, tenant: string): Promise<PreparedJob> {
+  async prepare(job: Job, tenant: string, model: SessionModel): Promise<PreparedJob> {
     const { sessions, blocks } = this.#options
     const { session } = job
-    const turn = session && (await sessions.begin(tenant, turnRequest(job, session)))
+    const turn = session && (await sessions.begin(tenant, { ...turnRequest(job, session), model }))
     try {
       const tokenIds = [...(turn?.tokenIds ?? job.tokenIds)]
-      const maxTokens = this.#fitTokens(tokenIds.length, job)
-      const prefix = await blocks.load(tenant, tokenIds)
-      return this.#track({ ...job, tokenIds, maxTokens }, prefix.blocks, { tenant, turn })
+      const maxTokens = fitTokens(job, tokenIds.length, model)
+      const prefix = await blocks.load({ tenant, kv: model.kv }, tokenIds)
+      return this.#track({ ...job, tokenIds, maxTokens }, prefix.blocks, { tenant, model, turn })
     } catch (error) {
       turn?.release()
       throw error
@@ -158,7 +162,7 @@ export class SessionJobs {
   #track(
     job: Job,
     prefix: readonly KvBlock[],
-    owner: Pick<PreparedJobOptions, 'tenant' | 'turn'>,
+    owner: Pick<PreparedJobOptions, 'tenant' | 'model' | 'turn'>,
   ): PreparedJob {
     const onOver = (over: PreparedJob): void => {
       this.#open.get(over)?.resolve()
@@ -169,16 +173,19 @@ export class SessionJobs {
     this.#open.set(prepared, Promise.withResolvers())
     return prepared
   }
+}
 
-  /** Tokens that the job may generate behind its whole sequence. @throws ApiError if it wants more */
-  #fitTokens(length: number, { maxTokens, session }: Job): number {
-    const { contextLength } = this.#options
-    const room = contextLength - length
-    if (maxTokens <= room) return maxTokens
-    if (session?.append?.fillContext === true && room > 0) return room
-    const text = `session: ${length} tokens and ${maxTokens} more exceed the context of ${contextLength}`
-    throw new ApiError('context_length_exceeded', text, { param: 'session' })
-  }
+/** Tokens that the job may generate behind its whole sequence. @throws ApiError if it wants more */
+function fitTokens(
+  { maxTokens, session }: Job,
+  length: number,
+  { contextLength }: SessionModel,
+): number {
+  const room = contextLength - length
+  if (maxTokens <= room) return maxTokens
+  if (session?.append?.fillContext === true && room > 0) return room
+  const text = `session: ${length} tokens and ${maxTokens} more exceed the context of ${contextLength}`
+  throw new ApiError('context_length_exceeded', text, { param: 'session' })
 }
 
 function turnRequest({ id: turnId, tokenIds }: Job, { id, append, ifVersion }: JobSession) {

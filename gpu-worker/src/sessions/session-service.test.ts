@@ -21,9 +21,11 @@ beforeEach(() => {
 after(() => rm(root, { recursive: true, force: true }))
 
 /** A process of its own over the same folder. */
-function open(change: { masterKey?: Uint8Array; tokenizerSha256?: string } = {}): SessionService {
+const model = { id: 'm', tokenizerSha256: 'tokenizer' }
+
+function open(change: { masterKey?: Uint8Array } = {}): SessionService {
   const store = new FolderStore(folder)
-  const states = new SessionStates({ store, tokenizerSha256: 'tokenizer', ...change })
+  const states = new SessionStates({ store, ...change })
   return new SessionService({ states, now: () => clock.nowMs })
 }
 
@@ -31,7 +33,7 @@ const refuses = (work: Promise<unknown>, code: ErrorCode): Promise<void> =>
   assert.rejects(work, (error) => error instanceof ApiError && error.code === code)
 
 async function turn(service: SessionService, id: string, tokenIds: number[]): Promise<number> {
-  const begun = await service.begin('t', { id, tokenIds })
+  const begun = await service.begin('t', { model, id, tokenIds })
   return (await begun.commit(tokenIds)).version
 }
 
@@ -39,10 +41,16 @@ test('a session is created, read, continued, forked and deleted', async () => {
   const service = open()
   const { id, version } = await service.create('t', { id: 's1' })
   assert.equal(version, 1)
-  const first = await service.begin('t', { id, tokenIds: [1, 2], turnEndIds: [] })
+  const first = await service.begin('t', { model, id, tokenIds: [1, 2], turnEndIds: [] })
   assert.deepEqual(first.tokenIds, [1, 2])
   assert.equal((await first.commit([1, 2, 3])).version, 2)
-  const second = await service.begin('t', { id, tokenIds: [4], turnEndIds: [], ifVersion: 2 })
+  const second = await service.begin('t', {
+    model,
+    id,
+    tokenIds: [4],
+    turnEndIds: [],
+    ifVersion: 2,
+  })
   assert.deepEqual(second.tokenIds, [1, 2, 3, 4])
   await second.commit([1, 2, 3, 4, 5])
   const fork = await service.fork('t', id, { id: 'fork' })
@@ -67,10 +75,10 @@ test('a committed turn is there for the next process', async () => {
 test('one writer at a time, in a process and between processes', async () => {
   const [one, other] = [open(), open()]
   await turn(one, 's', [1])
-  const begun = await one.begin('t', { id: 's', tokenIds: [1, 2] })
-  await refuses(one.begin('t', { id: 's', tokenIds: [7] }), 'session_busy')
+  const begun = await one.begin('t', { model, id: 's', tokenIds: [1, 2] })
+  await refuses(one.begin('t', { model, id: 's', tokenIds: [7] }), 'session_busy')
   await refuses(one.remove('t', 's'), 'session_busy')
-  const elsewhere = await other.begin('t', { id: 's', tokenIds: [1, 3] })
+  const elsewhere = await other.begin('t', { model, id: 's', tokenIds: [1, 3] })
   await begun.commit([1, 2])
   await refuses(elsewhere.commit([1, 3]), 'session_conflict')
   assert.deepEqual((await other.get('t', 's')).tokenIds, [1, 2])
@@ -80,7 +88,7 @@ test('one writer at a time, in a process and between processes', async () => {
 test('a released turn leaves no trace', async () => {
   const service = open()
   await turn(service, 's', [1])
-  const begun = await service.begin('t', { id: 's', tokenIds: [2], turnEndIds: [] })
+  const begun = await service.begin('t', { model, id: 's', tokenIds: [2], turnEndIds: [] })
   begun.release()
   assert.equal((await service.get('t', 's')).version, 1)
   assert.equal(await turn(service, 's', [1, 2]), 2)
@@ -107,7 +115,7 @@ test('an appended turn follows the end of the turn before, put in where it is mi
   for (const [index, [history, whole]] of cases.entries()) {
     const id = `s${index}`
     await turn(service, id, history)
-    const begun = await service.begin('t', { id, tokenIds: [5], turnEndIds: [8, 9] })
+    const begun = await service.begin('t', { model, id, tokenIds: [5], turnEndIds: [8, 9] })
     assert.deepEqual(begun.tokenIds, whole)
     begun.release()
   }
@@ -117,11 +125,14 @@ test('If-Match and append want what is there', async () => {
   const service = open()
   await turn(service, 's', [1])
   const request = { id: 's', tokenIds: [2], turnEndIds: [] }
-  await refuses(service.begin('t', { ...request, ifVersion: 7 }), 'session_conflict')
+  await refuses(service.begin('t', { model, ...request, ifVersion: 7 }), 'session_conflict')
   await refuses(service.remove('t', 's', 7), 'session_conflict')
-  await refuses(service.begin('t', { ...request, id: 'new' }), 'session_not_found')
-  await refuses(service.begin('t', { id: 'new', tokenIds: [2], ifVersion: 1 }), 'session_not_found')
-  await (await service.begin('t', { ...request, ifVersion: 1 })).commit([1, 2])
+  await refuses(service.begin('t', { model, ...request, id: 'new' }), 'session_not_found')
+  await refuses(
+    service.begin('t', { model, id: 'new', tokenIds: [2], ifVersion: 1 }),
+    'session_not_found',
+  )
+  await (await service.begin('t', { model, ...request, ifVersion: 1 })).commit([1, 2])
 })
 
 test('an expired session is gone, and its id begins anew', async () => {
@@ -130,7 +141,10 @@ test('an expired session is gone, and its id begins anew', async () => {
   await refuses(service.create('t', { id: 's' }), 'session_exists')
   clock.nowMs += 1000
   await refuses(service.get('t', 's'), 'session_not_found')
-  await refuses(service.begin('t', { id: 's', tokenIds: [1], turnEndIds: [] }), 'session_not_found')
+  await refuses(
+    service.begin('t', { model, id: 's', tokenIds: [1], turnEndIds: [] }),
+    'session_not_found',
+  )
   assert.equal((await service.create('t', { id: 's' })).version, 2)
 })
 
@@ -167,15 +181,14 @@ test('a damaged newest state is an error and never an older turn', async () => {
   bytes[60]! ^= 4
   await writeFile(newest, bytes)
   await refuses(open().get('t', 's'), 'session_corrupt')
-  await refuses(open().begin('t', { id: 's', tokenIds: [1] }), 'session_corrupt')
+  await refuses(open().begin('t', { model, id: 's', tokenIds: [1] }), 'session_corrupt')
 })
 
-test('states of another tokenizer or key cannot be read', async () => {
+test('states of another key cannot be read', async () => {
   const masterKey = new Uint8Array(32).fill(3)
   await turn(open({ masterKey }), 's', [1])
   await refuses(open().get('t', 's'), 'session_corrupt')
   await refuses(open({ masterKey: new Uint8Array(32) }).get('t', 's'), 'session_corrupt')
-  await refuses(open({ masterKey, tokenizerSha256: 'new' }).get('t', 's'), 'session_corrupt')
   assert.deepEqual((await open({ masterKey }).get('t', 's')).tokenIds, [1])
 })
 
@@ -200,7 +213,36 @@ test('a tenant may have so many sessions and no more', async () => {
   const ids = Array.from({ length: limits.sessionsPerTenantMax }, (_, index) => `s${index}`)
   await Promise.all(ids.map((id) => service.create('t', { id })))
   await refuses(service.create('t', { id: 'one-more' }), 'session_limit_exceeded')
-  await refuses(service.begin('t', { id: 'one-more', tokenIds: [1] }), 'session_limit_exceeded')
+  await refuses(
+    service.begin('t', { model, id: 'one-more', tokenIds: [1] }),
+    'session_limit_exceeded',
+  )
   await service.remove('t', 's5')
   assert.equal((await service.create('t', { id: 'one-more' })).version, 1)
+})
+
+test('a session belongs to the model of its first turn', async () => {
+  const service = open()
+  await service.create('t', { id: 's' })
+  await turn(service, 's', [1, 2])
+  await service.fork('t', 's', { id: 'fork' })
+  const other = { id: 'other', tokenizerSha256: 'tokenizer' }
+  for (const [id, change] of [
+    ['s', {}],
+    ['s', { turnEndIds: [] }],
+    ['fork', { turnEndIds: [] }],
+  ] as const) {
+    const begin = service.begin('t', { model: other, id, tokenIds: [3], ...change })
+    await assert.rejects(begin, { code: 'invalid_request', param: 'model' })
+  }
+  // The refused turns have left it free, and as it was.
+  const next = await service.begin('t', { model, id: 's', tokenIds: [3], turnEndIds: [] })
+  assert.deepEqual(next.tokenIds, [1, 2, 3])
+  next.release()
+})
+
+test('tokens of a model’s earlier tokenizer are not read by its new one', async () => {
+  await turn(open(), 's', [1, 2])
+  const retrained = { id: 'm', tokenizerSha256: 'another' }
+  await refuses(open().begin('t', { model: retrained, id: 's', tokenIds: [3] }), 'session_corrupt')
 })

@@ -1,4 +1,5 @@
 import { ApiError, limits } from '@setblock/shared'
+import type { SessionModel } from './session-model.ts'
 import type { SessionState, SessionStates } from './session-states.ts'
 
 export interface SessionServiceOptions {
@@ -32,6 +33,8 @@ export interface TurnRequest {
   /** The job of the turn. */
   readonly turnId?: string | undefined
   readonly id: string
+  /** The model of the turn. */
+  readonly model: Pick<SessionModel, 'id' | 'tokenizerSha256'>
   readonly tokenIds: readonly number[]
   /**
    * Given if `tokenIds` follow what the session holds, behind these tokens where it does not end in
@@ -102,18 +105,20 @@ export class SessionService {
 
   /** A new session with the same history; its keys and values are shared, not copied. */
   async fork(tenant: string, id: string, options: NewSession): Promise<SessionState> {
-    const { tokenIds } = await this.get(tenant, id)
+    const { tokenIds, model } = await this.get(tenant, id)
     const created = await this.create(tenant, options)
-    return this.#replace(tenant, created, { tokenIds })
+    return this.#replace(tenant, created, { tokenIds, model })
   }
 
   /**
    * Begins a turn; whoever gets it must commit or release it. A session that is named for the first
    * time is created, unless the turn builds on what it should hold.
-   * @throws ApiError `session_busy`, `session_conflict`, `session_not_found`
+   * @throws ApiError `session_busy`, `session_conflict`, `session_not_found`; `invalid_request` if
+   * the session is another model's
    */
   async begin(tenant: string, request: TurnRequest): Promise<Turn> {
     const { id, tokenIds, turnEndIds, ifVersion, turnId } = request
+    const model = { id: request.model.id, tokenizerSha256: request.model.tokenizerSha256 }
     const release = this.#occupy(tenant, id)
     try {
       const before = await this.#options.states.load(tenant, id)
@@ -121,14 +126,14 @@ export class SessionService {
       if (living === undefined && (turnEndIds !== undefined || ifVersion !== undefined))
         throw notFound(id)
       if (living === undefined) await this.#assertRoom(tenant)
-      else assertVersion(living, ifVersion)
+      else assertContinues(living, { model, ifVersion })
       const base = living ?? this.#fresh(id, before, limits.sessionTtlMs)
       const from = living === undefined ? { ...base, version: base.version - 1 } : base
       return {
         tokenIds:
           turnEndIds === undefined ? tokenIds : appended(base.tokenIds, turnEndIds, tokenIds),
         commit: (after) =>
-          this.#replace(tenant, from, { tokenIds: [...after], turnId }).finally(release),
+          this.#replace(tenant, from, { tokenIds: [...after], turnId, model }).finally(release),
         release,
       }
     } catch (error) {
@@ -240,4 +245,21 @@ function assertVersion(state: SessionState, ifVersion: number | undefined): void
   if (ifVersion === undefined || ifVersion === state.version) return
   const text = `session: ${state.id} is at version ${state.version}, not ${ifVersion}`
   throw new ApiError('session_conflict', text, { param: 'session' })
+}
+
+/** A session goes on with the model it began with, and nothing of it is read by another. */
+function assertContinues(
+  state: SessionState,
+  { model, ifVersion }: Pick<TurnRequest, 'model' | 'ifVersion'>,
+): void {
+  const owner = state.model
+  if (owner !== undefined && owner.id !== model.id) {
+    const text = `model: session ${state.id} belongs to the model ${owner.id}`
+    throw new ApiError('invalid_request', text, { param: 'model' })
+  }
+  if (owner !== undefined && owner.tokenizerSha256 !== model.tokenizerSha256) {
+    const text = `session: the tokens of ${state.id} are those of another tokenizer`
+    throw new ApiError('session_corrupt', text, { param: 'session' })
+  }
+  assertVersion(state, ifVersion)
 }

@@ -16,6 +16,8 @@ const stateSchema = z.strictObject({
   /** A deleted session keeps its version, so that no writer can bring it back unawares. */
   deleted: z.boolean(),
   tokenIds: z.array(z.int().min(0)),
+  /** Whose tokens these are; a session belongs to the model of its first turn. */
+  model: z.strictObject({ id: z.string(), tokenizerSha256: z.string() }).optional(),
   /** The job whose turn made this state. */
   turnId: z.string().optional(),
 })
@@ -25,8 +27,6 @@ export type SessionState = z.infer<typeof stateSchema>
 
 export interface SessionStatesOptions {
   readonly store: ObjectStore
-  /** Tokens mean nothing to another tokenizer. */
-  readonly tokenizerSha256: string
   /** 32 bytes; without it states lie in plain. */
   readonly masterKey?: Uint8Array | undefined
 }
@@ -64,7 +64,7 @@ export class SessionStates {
   async save(tenant: string, state: SessionState): Promise<void> {
     const name = nameOf(folderOf(tenant, state.id), state.version)
     const data = Buffer.from(JSON.stringify(state))
-    const sealed = seal(this.#label(name), data, this.#key(tenant))
+    const sealed = seal(toLabel(name), data, this.#key(tenant))
     if (await this.#options.store.putNew(name, sealed).catch(unavailable)) return
     throw new ApiError('session_conflict', `session: ${state.id} was changed elsewhere meanwhile`, {
       param: 'session',
@@ -115,13 +115,9 @@ export class SessionStates {
       })
     const sealed = await this.#options.store.get(name).catch(unavailable)
     if (sealed === undefined) throw broken('the state was pruned while it was read')
-    const data = unseal(sealed, this.#label(name), this.#key(tenant))
+    const data = unseal(sealed, toLabel(name), this.#key(tenant))
     if (data === 'corrupt' || data === 'mismatch') throw broken(data)
     return stateSchema.parse(JSON.parse(Buffer.from(data).toString()))
-  }
-
-  #label(name: string): Label {
-    return { kind: 'session', name, tokenizer: this.#options.tokenizerSha256 }
   }
 
   #key(tenant: string): Uint8Array | undefined {
@@ -129,6 +125,8 @@ export class SessionStates {
     return masterKey && tenantKey(masterKey, tenant)
   }
 }
+
+const toLabel = (name: string): Label => ({ kind: 'session', name })
 
 const sessionFolder = (name: string): string => name.slice(0, name.lastIndexOf('/'))
 

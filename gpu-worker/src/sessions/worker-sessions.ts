@@ -1,6 +1,5 @@
 import { hkdfSync } from 'node:crypto'
-import { limits, type GraphFile, type Manifest } from '@setblock/shared'
-import { CACHE_BLOCK_TOKENS } from './block-keys.ts'
+import { limits } from '@setblock/shared'
 import { FolderStore } from './folder-store.ts'
 import { KvBlocks } from './kv-blocks.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -11,8 +10,6 @@ import { SessionStates } from './session-states.ts'
 import { TieredStore } from './tiered-store.ts'
 
 export interface WorkerSessionsOptions {
-  readonly manifest: Manifest
-  readonly form: GraphFile
   /** Where sessions outlive the process; without it and a bucket they live as long as the worker. */
   readonly folder?: string | undefined
   /** A bucket that several workers share: the truth is there then, and the folder is a cache of it. */
@@ -30,7 +27,7 @@ export interface WorkerSessionsOptions {
 /** How often sessions that nobody can continue any more are looked for. */
 const SWEEP_MS = 3_600_000
 
-/** The sessions of a worker: what they are, and the jobs that continue them. */
+/** The sessions of a worker, of all its models: what they are, and the jobs that continue them. */
 export interface WorkerSessions {
   readonly service: SessionService
   readonly jobs: SessionJobs
@@ -40,13 +37,12 @@ export interface WorkerSessions {
 }
 
 export async function openWorkerSessions(options: WorkerSessionsOptions): Promise<WorkerSessions> {
-  const { manifest, folder, masterKey, memoryBytesMax, storeBytesMax } = options
+  const { folder, masterKey, memoryBytesMax, storeBytesMax } = options
   const folderStore = folder === undefined ? undefined : new FolderStore(folder)
   await folderStore?.removePartials()
   const far = options.bucket && new S3Store(options.bucket)
   const states = new SessionStates({
     store: far ?? folderStore ?? new MemoryStore(),
-    tokenizerSha256: manifest.tokenizer.sha256,
     masterKey,
   })
   const service = new SessionService({ states, now: steadyNow })
@@ -56,14 +52,9 @@ export async function openWorkerSessions(options: WorkerSessionsOptions): Promis
     // Without either the memory tier is all there is to be had.
     store: far && folderStore ? new TieredStore(folderStore, far) : (far ?? folderStore),
     masterKey,
-    identity: kvIdentity(options),
     secret: new Uint8Array(hkdfSync('sha256', options.secret, '', 'setblock-kv-salt-v1', 32)),
   })
-  const jobs = new SessionJobs({
-    sessions: service,
-    blocks,
-    contextLength: manifest.contextLength,
-  })
+  const jobs = new SessionJobs({ sessions: service, blocks })
   await states.sweep(limits.sessionTtlMsMax)
   await blocks.sweep()
   const sweeping = setInterval(() => {
@@ -75,12 +66,6 @@ export async function openWorkerSessions(options: WorkerSessionsOptions): Promis
     await Promise.all([service.flush(), blocks.flush()])
   }
   return { service, jobs, blocks, flush }
-}
-
-function kvIdentity({ manifest, form }: WorkerSessionsOptions) {
-  const { layers, keyValueHeads, headSize } = manifest.architecture
-  const blockLength = CACHE_BLOCK_TOKENS * 2 * layers * keyValueHeads * headSize
-  return { graphSha256: form.sha256, blockLength }
 }
 
 /** Unix time that goes on evenly, whatever happens to the system's clock: no session expires in a jump. */

@@ -10,7 +10,9 @@ import {
   type SessionAnswer,
   type SessionCall,
 } from '@setblock/shared'
-import { EngineClient } from '../engine-thread/engine-client.ts'
+import { KV_BYTES_MAX_DEFAULT } from '../engine/kv-pool.ts'
+import { planModels } from '../models/plan-models.ts'
+import { ServedModels } from '../models/served-models.ts'
 import { createApp } from '../server/app.ts'
 import { openWorkerSessions, type WorkerSessions } from '../sessions/worker-sessions.ts'
 
@@ -18,6 +20,8 @@ const SECRET = 'a secret of the test, long enough to sign with'
 
 export interface SessionWorkerOptions {
   readonly modelFolder: string
+  /** Models beside that one. */
+  readonly otherFolders?: readonly string[]
   readonly precision: 'int8' | 'fp32'
   readonly folder?: string
   readonly memoryBytesMax?: number
@@ -28,25 +32,39 @@ export interface SessionWorkerOptions {
 /** A worker as a client meets it, in this process: HTTP in front of the real engine thread. */
 export class SessionWorker {
   readonly sessions: WorkerSessions
-  readonly engine: EngineClient
+  readonly models: ServedModels
   readonly #server: ServerType
   readonly #base: string
 
-  private constructor(server: ServerType, sessions: WorkerSessions, engine: EngineClient) {
+  private constructor(server: ServerType, sessions: WorkerSessions, models: ServedModels) {
     this.#server = server
     this.sessions = sessions
-    this.engine = engine
+    this.models = models
     this.#base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   }
 
   static async start(options: SessionWorkerOptions): Promise<SessionWorker> {
-    const { modelFolder, precision, folder, masterKey } = options
+    const { modelFolder, otherFolders = [], precision, folder, masterKey } = options
     const { runningMax = 4 } = options
-    const thread = { threads: 1, spinning: false, engines: 1, runningMax, queueLengthMax: 16 }
-    const engine = await EngineClient.start({ modelFolder, precision, ...thread })
+    const thread = {
+      precision,
+      threads: 1,
+      spinning: false,
+      engines: 1,
+      runningMax,
+      queueLengthMax: 16,
+    }
+    const plans = await planModels({
+      modelFolders: [modelFolder, ...otherFolders],
+      device: 'cpu',
+      precision,
+      engines: 1,
+      runningMax,
+      memoryBytesMax: undefined,
+      kvBytesMax: KV_BYTES_MAX_DEFAULT,
+    })
+    const models = await ServedModels.start(plans, thread)
     const sessions = await openWorkerSessions({
-      manifest: engine.manifest,
-      form: engine.form,
       folder,
       masterKey,
       memoryBytesMax: options.memoryBytesMax ?? 10_000_000,
@@ -55,7 +73,7 @@ export class SessionWorker {
     })
     const log = (): void => undefined
     const app = await createApp({
-      engine,
+      models,
       sessions,
       jobSecrets: [SECRET],
       log,
@@ -66,11 +84,11 @@ export class SessionWorker {
         resolve(listening),
       )
     })
-    return new SessionWorker(server, sessions, engine)
+    return new SessionWorker(server, sessions, models)
   }
 
   async stop(): Promise<void> {
-    await this.engine.drain(1000)
+    await this.models.drain(1000)
     await this.sessions.flush()
     this.#server.close()
   }
@@ -82,6 +100,11 @@ export class SessionWorker {
     const token = await signJobToken(key, payload)
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
     return fetch(this.#base + path, { method: 'POST', body: text, headers, signal: signal ?? null })
+  }
+
+  /** What it tells anyone who asks. */
+  async get(path: string): Promise<unknown> {
+    return (await fetch(this.#base + path)).json()
   }
 
   /** All events of a job. @throws Error with the code of a refusal */
