@@ -2,7 +2,7 @@
 
 export type Mode = 'verified' | 'sbd' | 'ntp'
 export type GammaPreset = 'low' | 'balanced' | 'high'
-export type Rule = 'entropy-bound' | 'strict' | 'threshold' | 'confidence'
+export type Rule = 'entropy-bound' | 'strict' | 'threshold' | 'confidence' | 'prefix'
 
 export interface Message {
   role: 'system' | 'developer' | 'user' | 'assistant'

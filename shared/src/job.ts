@@ -15,7 +15,7 @@ const name = (charactersMax: number) =>
 
 export const modelIdSchema = name(limits.modelIdCharactersMax)
 export const modeSchema = z.enum(['verified', 'sbd', 'ntp'])
-export const ruleSchema = z.enum(['entropy-bound', 'strict', 'threshold', 'confidence'])
+export const ruleSchema = z.enum(['entropy-bound', 'strict', 'threshold', 'confidence', 'prefix'])
 export const blockLengthSchema = z.int().min(limits.blockLengthMin).max(limits.blockLengthMax)
 
 /** How a job turns forwards into tokens; the modes and rules are explained in the README. */

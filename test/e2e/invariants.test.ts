@@ -39,7 +39,7 @@ describe('decoding the held-out tasks with the bundled model', { timeout: 300_00
   })
 
   test('gamma 0 reveals one token a forward; forwards fall as gamma rises', async () => {
-    for (const rule of ['entropy-bound', 'strict', 'threshold'] as const) {
+    for (const rule of ['entropy-bound', 'strict', 'threshold', 'prefix'] as const) {
       const rates: number[] = []
       for (const gamma of [0, 0.1, 0.6, 5]) {
         let [tokens, forwards] = [0, 0]

@@ -82,6 +82,28 @@ def set_block(
     return tokens, forwards
 
 
+def prefix(
+    model: LanguageModel, prompt: list[int], limit: int, stops: set[int], mask_id: int, gamma: float, block_length: int
+) -> Decoded:
+    """SBD with rule prefix: the causal token, then masked ones while their entropies sum to at most gamma."""
+    tokens: list[int] = []
+    forwards = 0
+    while len(tokens) < limit:
+        base = len(prompt) + len(tokens)
+        logits = row_logits(model, prompt + tokens, [mask_id] * block_length, mask_id)
+        forwards += 1
+        run = torch.cat([logits[base - 1 : base], logits[base + 1 :]])
+        entropy, total = entropies(run), 0.0
+        for index in range(block_length):
+            total += float(entropy[index]) if index > 0 else 0.0
+            if total > gamma or len(tokens) == limit:
+                break
+            tokens.append(int(run[index].argmax()))
+            if tokens[-1] in stops:
+                return tokens, forwards
+    return tokens, forwards
+
+
 def verified(
     model: LanguageModel, prompt: list[int], limit: int, stops: set[int], mask_id: int, block_length: int
 ) -> Decoded:

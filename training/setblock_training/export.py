@@ -26,7 +26,7 @@ def source_facts(model_id: str, context_length: int, provenance: dict[str, objec
         "padTokenId": PAD,
         "contextLength": context_length,
         "maxBlockLength": BLOCK_LENGTH_MAX,
-        "defaults": {"mode": "verified", "gamma": 0.1, "rule": "strict", "blockLength": 6},
+        "defaults": {"mode": "verified", "gamma": 0.1, "rule": "prefix", "blockLength": 6},
         "provenance": provenance,
     }
 

@@ -73,14 +73,18 @@ def case(model: LanguageModel, name: str, clean: int, groups: list[tuple[int, in
     }
 
 
-def text(model: LanguageModel, mode: str, gamma: float, block_length: int, generator: torch.Generator) -> dict:
+def text(
+    model: LanguageModel, mode: str, gamma: float, block_length: int, generator: torch.Generator, rule: str = "strict"
+) -> dict:
     prompt = torch.randint(8, model.config.vocab_size, (9,), generator=generator).tolist()
     rest = (prompt, TEXT_TOKENS, {EOS, END}, MASK)
     if mode == "ntp":
         tokens, forwards = decode.next_token(model, *rest)
     else:
-        tokens, forwards = decode.set_block(model, *rest, gamma=gamma, block_length=block_length)
-    return {"prompt": prompt, "mode": mode, "gamma": gamma, "blockLength": block_length, "tokens": tokens, "forwards": forwards}
+        decoder = decode.prefix if rule == "prefix" else decode.set_block
+        tokens, forwards = decoder(model, *rest, gamma=gamma, block_length=block_length)
+    setting = {"mode": mode, "gamma": gamma, "rule": rule, "blockLength": block_length}
+    return {"prompt": prompt, **setting, "tokens": tokens, "forwards": forwards}
 
 
 def write_fixture(folder: Path, config: ModelConfig, seed: int) -> None:
@@ -96,6 +100,8 @@ def write_fixture(folder: Path, config: ModelConfig, seed: int) -> None:
     ]
     settings = [("ntp", 0.0, 2), ("sbd", 0.0, 8), ("sbd", 6.0, 8), ("sbd", 10.0, 5), ("sbd", 16.0, 16)]
     texts = [text(model, *setting, generator) for setting in settings for _ in range(4)]
+    prefixes = [("sbd", 0.0, 8), ("sbd", 6.0, 8), ("sbd", 12.0, 5)]
+    texts += [text(model, *setting, generator, "prefix") for setting in prefixes for _ in range(4)]
     (folder / "golden.json").write_text(json.dumps({"cases": cases, "texts": texts}) + "\n")
 
 

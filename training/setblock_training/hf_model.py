@@ -149,6 +149,6 @@ def source_facts(name: str, model: nn.Module, tokenizer, context: int, provenanc
         "padTokenId": padding,
         "contextLength": context,
         "maxBlockLength": BLOCK_LENGTH_MAX,
-        "defaults": {"mode": "verified", "gamma": 0.1, "rule": "strict", "blockLength": 8},
+        "defaults": {"mode": "verified", "gamma": 0.1, "rule": "prefix", "blockLength": 8},
         "provenance": provenance,
     }

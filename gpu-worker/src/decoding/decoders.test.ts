@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Job } from '@setblock/shared'
+import { ruleSchema, type Job } from '@setblock/shared'
 import * as fc from 'fast-check'
 import { rowCount } from '../engine/attention-mask.ts'
 import { TOY_MASK, TOY_STOP, ToyEngine } from '../testing/toy-engine.ts'
@@ -195,7 +195,7 @@ describe('sbd', () => {
     makeJob({ maxTokens: 64, ...rest, decoding: { mode: 'sbd', ...decoding } })
 
   test('gamma 0 reveals one token a forward; forwards fall as gamma rises', async () => {
-    for (const rule of ['entropy-bound', 'strict', 'threshold', 'confidence'] as const) {
+    for (const rule of ruleSchema.options) {
       const totals: number[] = []
       for (const gamma of [0, 0.05, 0.35, 1.5, 100]) {
         let forwards = 0
@@ -263,6 +263,66 @@ describe('sbd', () => {
     }
     assert.equal(await text(3), await text(3))
     assert.notEqual(await text(3), await text(4))
+  })
+})
+
+describe('sbd, rule prefix', () => {
+  const prefix = (gamma: number, rest: Change = {}): Job =>
+    makeJob({ maxTokens: 64, ...rest, decoding: { mode: 'sbd', rule: 'prefix', gamma } })
+
+  test('gamma 0 gives the text of ntp, greedy and sampled', async () => {
+    for (const tokenIds of prompts) {
+      for (const temperature of [0, 0.9]) {
+        const change = { tokenIds, maxTokens: 64, sampling: { temperature } }
+        const ntp = await run(makeJob(change))
+        const decoded = await run(prefix(0, change), 0.5)
+        assert.deepEqual(decoded.tokens, ntp.tokens)
+      }
+    }
+  })
+
+  test('positions are revealed in order, and what is revealed is cached by the next forward', async () => {
+    for (const tokenIds of prompts) {
+      const { revealed, reveals, tokens, cached } = await run(prefix(0.35, { tokenIds }))
+      assert.deepEqual(
+        revealed,
+        [...revealed.keys()].map((index) => tokenIds.length + index),
+      )
+      const last = reveals.at(-1)!.tokenIds.length
+      assert.deepEqual(cached, [...tokenIds, ...tokens.slice(0, tokens.length - last)])
+    }
+  })
+
+  test('an unbounded gamma reveals a whole block a forward', async () => {
+    const { tokens, forwards } = await run(prefix(200, { maxTokens: 24, stopTokenIds: [] }), 0)
+    assert.equal(tokens.length, 24)
+    assert.equal(forwards, 3)
+  })
+
+  test('maxTokens and the stop token end the text where it stands', async () => {
+    for (const maxTokens of [1, 3, 8, 9, 31]) {
+      const { tokens, finish } = await run(prefix(3, { maxTokens, stopTokenIds: [] }))
+      assert.deepEqual([tokens.length, finish], [maxTokens, 'length'])
+    }
+    const runs = await Promise.all(prompts.map((tokenIds) => run(prefix(3, { tokenIds }))))
+    assert.ok(runs.some(({ finish }) => finish === 'stop'))
+    for (const { revealed, tokens, finish } of runs) {
+      assert.equal(revealed.length, tokens.length)
+      assert.equal(finish === 'stop', tokens.at(-1) === TOY_STOP)
+    }
+  })
+
+  test('a latency budget reveals more than gamma allows, and says what it took', () => {
+    const decoder = new JobDecoder(prefix(0.1), TOY_MASK)
+    decoder.demand(0)
+    decoder.plan(roomy())
+    const entropies = Float32Array.of(9, 9, 0.05, 0.25, 2, 2, 2, 2, 2)
+    const ids = Int32Array.from(entropies, (_, row) => 40 + row)
+    const logprobs = entropies.map(() => -1)
+    // 64 tokens in 16 forwards: this one and the 15 that are left.
+    const { reveal, gamma } = decoder.settle({ ids, entropies, logprobs }, 15)
+    assert.deepEqual(reveal?.tokenIds, [40, 42, 43, 44])
+    assert.ok(Math.abs(gamma! - 2.3) < 1e-6)
   })
 })
 

@@ -4,6 +4,7 @@ import type { GrammarPlace } from './grammar-place.ts'
 import { GuidedSetBlockDecoder } from './guided-set-block.ts'
 import { NextTokenDecoder } from './next-token.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
+import { PrefixDecoder } from './prefix.ts'
 import { SetBlockDecoder } from './set-block.ts'
 import { VerifiedDecoder } from './verified.ts'
 
@@ -86,6 +87,7 @@ function createDecoder(
     case 'ntp':
       return new NextTokenDecoder(input)
     case 'sbd':
+      if (rule === 'prefix') return new PrefixDecoder(input, { gamma, blockLength })
       return input.grammar === undefined
         ? new SetBlockDecoder(input, { rule, gamma, blockLength })
         : new GuidedSetBlockDecoder(input, { rule, gamma, blockLength })

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Rule } from '@setblock/shared'
-import { chooseReveals } from './reveal.ts'
+import { chooseReveals, type SetRule } from './reveal.ts'
 
 /** Entropies by index; expectations below are worked out by hand from the formulas. */
-const reveal = (rule: Rule, gamma: number, entropies: number[], seedEntropy?: number): number[] =>
+const reveal = (
+  rule: SetRule,
+  gamma: number,
+  entropies: number[],
+  seedEntropy?: number,
+): number[] =>
   chooseReveals({
     rule,
     gamma,
@@ -75,7 +79,7 @@ describe('confidence: each token has a probability of at least exp(-gamma)', () 
 })
 
 describe('a least number of positions', () => {
-  const atLeast = (rule: Rule, count: number) =>
+  const atLeast = (rule: SetRule, count: number) =>
     chooseReveals({
       rule,
       gamma: 0.375,

@@ -1,5 +1,8 @@
 import type { Rule } from '@setblock/shared'
 
+/** The rules that reveal positions of a block in any order; `prefix` does not. */
+export type SetRule = Exclude<Rule, 'prefix'>
+
 /** A masked position that may be revealed in this step. */
 export interface Candidate {
   readonly index: number
@@ -10,7 +13,7 @@ export interface Candidate {
 }
 
 export interface RevealChoice {
-  readonly rule: Rule
+  readonly rule: SetRule
   /** Entropy bound in nats; for `threshold` and `confidence` the bound of each single token. */
   readonly gamma: number
   /** Still-masked positions. */
@@ -76,6 +79,6 @@ function boundsOf({ rule, seedEntropy }: RevealChoice, costs: readonly number[])
   })
 }
 
-function fits(rule: Rule, bound: number, gamma: number): boolean {
+function fits(rule: SetRule, bound: number, gamma: number): boolean {
   return rule === 'threshold' ? bound < gamma : bound <= gamma
 }

@@ -1,13 +1,12 @@
-import type { Rule } from '@setblock/shared'
 import { topFor, type Decoder, type DecoderInput, type Outcome, type RowDemand } from './decoder.ts'
 import { leastReveals } from './pace.ts'
 import { reportOn, wantsRaw } from './report.ts'
-import { chooseReveals } from './reveal.ts'
+import { chooseReveals, type SetRule } from './reveal.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 import { pick, type Pick } from './sampler.ts'
 
 export interface SetBlockOptions {
-  readonly rule: Rule
+  readonly rule: SetRule
   /** Nats. */
   readonly gamma: number
   readonly blockLength: number

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
-import type { Job, JobEvent } from '@setblock/shared'
+import { ruleSchema, type Job, type JobEvent } from '@setblock/shared'
 import * as z from 'zod'
 import { loadModel } from '../engine/manifest.ts'
 import { createOnnxEngine } from '../engine/onnx-engine.ts'
@@ -18,6 +18,7 @@ const goldenSchema = z.object({
         prompt: z.array(z.int()),
         mode: z.enum(['ntp', 'sbd']),
         gamma: z.number(),
+        rule: ruleSchema,
         blockLength: z.int(),
         tokens: z.array(z.int()),
         forwards: z.int(),
@@ -40,7 +41,7 @@ const toJob = (golden: GoldenText, index: number, stopTokenIds: number[]): Job =
     mode: golden.mode,
     gamma: golden.gamma,
     blockLength: golden.blockLength,
-    rule: 'strict',
+    rule: golden.rule,
   },
   sampling: { temperature: 0, topP: 1, topK: 0, seed: 0 },
 })
@@ -144,7 +145,7 @@ for (const name of ['golden-llama', 'golden-qwen3'] satisfies GoldenName[]) {
     const all = await Promise.all(jobs.map((job) => decode(scheduler, job)))
     for (const [index, golden] of texts.entries()) {
       const { text, forwards } = readText(all[index]!, golden.prompt.length)
-      const setting = `${golden.mode}, gamma ${golden.gamma}, k ${golden.blockLength}`
+      const setting = `${golden.mode} ${golden.rule}, gamma ${golden.gamma}, k ${golden.blockLength}`
       assert.deepEqual(text, golden.tokens, setting)
       assert.equal(forwards, golden.forwards, setting)
     }

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import * as fc from 'fast-check'
-import type { Job, JobEvent } from '@setblock/shared'
+import { ruleSchema, type Job, type JobEvent } from '@setblock/shared'
 import { loadModel } from '../engine/manifest.ts'
 import { createOnnxEngine } from '../engine/onnx-engine.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -201,7 +201,7 @@ describe('texts of the bundled model under a grammar', { timeout: 120_000 }, () 
   })
 
   test('every rule, a latency budget, and reports of tokens that had no choice', async () => {
-    for (const rule of ['strict', 'entropy-bound', 'threshold', 'confidence'] as const) {
+    for (const rule of ruleSchema.options) {
       const decoding = { mode: 'sbd', gamma: 0.1, rule, blockLength: 8 } as const
       const more = { decoding, entropies: true, logprobs: 2, latencyBudgetMs: 1 }
       const done = await run(jobOf(ORDER, more))

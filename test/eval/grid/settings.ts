@@ -2,7 +2,13 @@ import type { Decoding, Rule } from '@setblock/shared'
 
 export const GAMMAS = [0, 0.01, 0.1, 0.2, 0.35, 0.6, 0.8, 1.5]
 export const BLOCK_LENGTHS = [4, 8, 16]
-export const RULES: readonly Rule[] = ['strict', 'entropy-bound', 'threshold', 'confidence']
+export const RULES: readonly Rule[] = [
+  'prefix',
+  'strict',
+  'entropy-bound',
+  'threshold',
+  'confidence',
+]
 
 export interface Setting {
   readonly name: string
