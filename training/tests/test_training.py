@@ -60,6 +60,16 @@ def test_block_decoding_reproduces_an_overfitted_corpus_in_far_fewer_forwards(ov
         assert forwards * 3 <= len(answer)
 
 
+def test_prefix_decoding_at_gamma_0_equals_next_token_decoding_and_is_faster_above(overfitted):
+    model, _, texts = overfitted
+    for prompt, answer in texts:
+        expected = decode.next_token(model, prompt, 40, STOPS, MASK)
+        assert decode.prefix(model, prompt, 40, STOPS, MASK, gamma=0.0, block_length=8) == expected
+        tokens, forwards = decode.prefix(model, prompt, 40, STOPS, MASK, gamma=0.35, block_length=8)
+        assert tokens == answer
+        assert forwards * 3 <= len(answer)
+
+
 def test_verified_decoding_equals_next_token_decoding(overfitted):
     model, _, texts = overfitted
     for prompt in [prompt for prompt, _ in texts] + [[1, 77, 30], [1, 200, 250, 260]]:

@@ -111,13 +111,11 @@ export const commonFields = {
   block_length: blockLengthSchema
     .optional()
     .meta({ description: 'Tokens guessed at once. Not in mode ntp. An extension.' }),
-  rule: ruleSchema
-    .optional()
-    .meta({
-      description:
-        'What gamma bounds, and which tokens of a block may go first: prefix reveals from the left, ' +
-        'the others in any order. Selects mode sbd. An extension.',
-    }),
+  rule: ruleSchema.optional().meta({
+    description:
+      'What gamma bounds, and which tokens of a block may go first: prefix reveals from the left, ' +
+      'the others in any order. Selects mode sbd. An extension.',
+  }),
   latency_budget_ms: nullable(z.int().min(1).max(limits.deadlineMsMax)).meta({
     description:
       'Milliseconds in which max_tokens tokens shall be there: gamma rises from its start as far ' +
