@@ -1,14 +1,9 @@
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { buildModel } from '../model-builder/build-model.ts'
-
-/** Tiny random checkpoints: vocabulary 128, context 96. */
-export type GoldenName = 'golden-llama' | 'golden-qwen3'
-
-export const goldenFolder = (name: GoldenName): string =>
-  fileURLToPath(new URL(`../../test-fixtures/${name}`, import.meta.url))
+import { goldenFolder } from './golden-cases.ts'
+import type { GoldenName } from './golden-cases.ts'
 
 export interface TinyModel {
   readonly folder: string
