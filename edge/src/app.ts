@@ -44,9 +44,11 @@ export const METHODS: Readonly<Record<string, string>> = {
 /** The edge as a web-standard handler, the same on every platform. */
 export function createApp(deps: EdgeDeps): Hono<EdgeBindings> {
   const app = new Hono<EdgeBindings>()
-  app.onError((error, c) => errorResponse(c, error))
-  app.notFound((c) => errorResponse(c, new ApiError('not_found', 'there is nothing at this path')))
-  app.use(requestLog(deps))
+  app.onError((error, c) => errorResponse(c, error, deps.metrics))
+  app.notFound((c) =>
+    errorResponse(c, new ApiError('not_found', 'there is nothing at this path'), deps.metrics),
+  )
+  app.use(requestLog(deps, new Set(Object.keys(METHODS))))
   app.use(securityHeaders())
   app.use(allowOrigins(deps.corsOrigins))
   app.use('/v1/*', requireKey(deps))

@@ -4,6 +4,8 @@ import { createKeyFinder, createKeyStore } from './auth/key-store.ts'
 import type { EdgeConfig } from './config.ts'
 import type { Clock, EdgeDeps } from './deps.ts'
 import type { Meter } from './metering/meter.ts'
+import { noMetrics } from './metrics/edge-metrics.ts'
+import type { EdgeMetrics } from './metrics/edge-metrics.ts'
 import { createUsageStore } from './metering/usage-store.ts'
 import type { UsageStore } from './metering/usage-store.ts'
 import { platformRandom } from './random.ts'
@@ -28,12 +30,14 @@ export interface Platform extends Pick<EdgeDeps, 'models' | 'page' | 'homes' | '
   createDnsDirectory(this: void, name: DnsName): WorkerDirectory
   /** The real one unless a test needs to turn it. */
   readonly clock?: Clock
+  /** None where the platform counts by itself. */
+  readonly metrics?: EdgeMetrics
 }
 
 /** Everything the app needs, put together the same way on every platform. */
 export function assembleDeps(platform: Platform): EdgeDeps {
   const { config, database, fetch, limits, models, page, homes, log } = platform
-  const { clock = Date.now } = platform
+  const { clock = Date.now, metrics = noMetrics } = platform
   const keyStore = createKeyStore(database)
   const usage = createUsageStore(database)
   const { directory, registration } = assembleWorkers(platform)
@@ -55,11 +59,13 @@ export function assembleDeps(platform: Platform): EdgeDeps {
       fetch,
       clock: Date.now,
       limits,
+      metrics,
     }),
     registration,
     clock,
     random: platformRandom,
     log,
+    metrics,
     limits,
   }
 }

@@ -47,6 +47,8 @@ const nodeSchema = edgeSchema.extend({
   SETBLOCK_EDGE_HOST: z.string().min(1).default('127.0.0.1'),
   SETBLOCK_EDGE_PORT: z.coerce.number().int().min(0).max(65_535).default(8787),
   SETBLOCK_ADDRESS_HEADER: z.string().min(1).optional(),
+  SETBLOCK_METRICS_HOST: z.string().min(1).default('127.0.0.1'),
+  SETBLOCK_METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
 })
 
 export interface EdgeConfig {
@@ -80,6 +82,11 @@ export function readNodeConfig(env: unknown) {
     port: parsed.SETBLOCK_EDGE_PORT,
     /** Header in which a trusted proxy in front names the client's address. */
     addressHeader: parsed.SETBLOCK_ADDRESS_HEADER,
+    /** Where Prometheus may ask, apart from the port that the public reaches; nowhere by default. */
+    metrics:
+      parsed.SETBLOCK_METRICS_PORT === undefined
+        ? undefined
+        : { host: parsed.SETBLOCK_METRICS_HOST, port: parsed.SETBLOCK_METRICS_PORT },
   }
 }
 

@@ -3,6 +3,7 @@ import type { BrowserTokens } from './auth/browser-token.ts'
 import type { FailureGuard } from './auth/failure-guard.ts'
 import type { KeyFinder, KeyStore } from './auth/key-store.ts'
 import type { EdgeLimits } from './limits.ts'
+import type { EdgeMetrics } from './metrics/edge-metrics.ts'
 import type { Meter } from './metering/meter.ts'
 import type { UsageStore } from './metering/usage-store.ts'
 import type { ModelSource } from './models/model-source.ts'
@@ -44,6 +45,7 @@ export interface EdgeDeps {
     seed(): number
   }
   readonly log: (record: LogRecord) => void
+  readonly metrics: EdgeMetrics
   readonly limits: EdgeLimits
 }
 

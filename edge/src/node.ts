@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { Resolver } from 'node:dns/promises'
 import { readdir, readFile } from 'node:fs/promises'
-import type { IncomingMessage, Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -16,6 +16,7 @@ import { edgeLimits } from './limits.ts'
 import type { EdgeLimits } from './limits.ts'
 import { createMemoryMeter } from './metering/memory-meter.ts'
 import { monthOf } from './metering/meter.ts'
+import type { PrometheusMetrics } from './metrics/prometheus.ts'
 import { createModelSource } from './models/model-source.ts'
 import { PAGE_FOLDER } from './page/page-source.ts'
 import type { PageFile, PageSource } from './page/page-source.ts'
@@ -31,6 +32,8 @@ const BUILT_PAGE = path.join(import.meta.dirname, '../assets', PAGE_FOLDER)
 
 export interface NodeEdge {
   readonly url: string
+  /** Where Prometheus may ask, if a port for it was given. */
+  readonly metricsUrl: string | undefined
   /** Takes no more connections, lets running answers end for at most `drainMs`, then cuts them. */
   close(): Promise<void>
 }
@@ -53,6 +56,7 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
   // Loaded now, so that a folder without a model stops the start and not the first request.
   for (const { id } of await models.list()) await models.find(id)
 
+  const metrics = config.metrics && (await loadMetrics())
   const database = openDatabase(config.databaseFile)
   const hub = new StreamHub({ clock: Date.now, limits })
   const app = createApp(
@@ -80,6 +84,7 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
         }),
       log,
       limits,
+      ...(metrics && { metrics }),
     }),
   )
   const running = new Set<Promise<unknown>>()
@@ -97,15 +102,41 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
     overrideGlobalObjects: false,
   }) as Server
   const url = await listen(server, config)
+  const scraped = metrics && createMetricsServer(metrics)
+  const metricsUrl = scraped && `${await listen(scraped, config.metrics!)}/metrics`
   return {
     url,
+    metricsUrl,
     async close() {
       await closeServer(server, limits.drainMs)
+      if (scraped !== undefined) await closeServer(scraped, 0)
       hub.close()
       await Promise.allSettled(running)
       if (database.isOpen) database.close()
     },
   }
+}
+
+/** Loaded only where it is asked for: Workers never see this, and a start without a port pays nothing. */
+async function loadMetrics(): Promise<PrometheusMetrics> {
+  const { createPrometheusMetrics } = await import('./metrics/prometheus.ts')
+  const packageFile = path.join(import.meta.dirname, '../package.json')
+  const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
+  return createPrometheusMetrics({ version, node: process.version })
+}
+
+/** A server of its own, so that the port that the public reaches has no such route. */
+function createMetricsServer(metrics: PrometheusMetrics): Server {
+  return createServer((request, response) => {
+    if (request.method !== 'GET' || request.url !== '/metrics') {
+      response.writeHead(404).end()
+      return
+    }
+    metrics.text().then(
+      (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    )
+  })
 }
 
 /** Opens the file with keys and usage, makes it if there is none, and brings it up to date. */
@@ -190,7 +221,7 @@ async function main(): Promise<void> {
   const log = (record: LogRecord) => void process.stdout.write(`${JSON.stringify(record)}\n`)
   try {
     const edge = await startNodeEdge({ env: process.env, log })
-    log({ event: 'ready', url: edge.url })
+    log({ event: 'ready', url: edge.url, metricsUrl: edge.metricsUrl })
     const stop = () => {
       log({ event: 'draining' })
       void edge.close().then(() => process.exit(0))

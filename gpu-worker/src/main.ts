@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   }
   const config = readConfig(process.env, commandLine)
   const models = await ServedModels.start(await planModels(config), config, (message) =>
-    logToStdout('fault', { message }),
+    logToStdout('error', 'fault', { message }),
   )
   const sessions = await openWorkerSessions({
     folder: config.sessionsFolder,
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   const server = await listen(app.fetch, config)
   const { host } = config
   const { port } = server.address() as AddressInfo
-  logToStdout('ready', { host, port, models: describe(models), ...memoryUse() })
+  logToStdout('info', 'ready', { host, port, models: describe(models), ...memoryUse() })
   const announcing =
     config.announce &&
     (await startAnnouncing({
@@ -50,10 +50,10 @@ async function main(): Promise<void> {
       log: logToStdout,
     }))
   const shutDown = (): void => {
-    logToStdout('draining', { activeJobs: models.activeJobs })
+    logToStdout('info', 'draining', { activeJobs: models.activeJobs })
     const drained = models.drain(limits.drainMs).then(() => sessions.flush())
     void Promise.all([announcing?.leave(), drained]).then(() => {
-      logToStdout('stopped', { ...memoryUse() })
+      logToStdout('info', 'stopped', { ...memoryUse() })
       server.close(() => process.exit(0))
     })
   }

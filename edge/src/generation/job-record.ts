@@ -1,5 +1,5 @@
 import type { Job } from '@setblock/shared'
-import type { LogRecord } from '../deps.ts'
+import type { EdgeDeps, LogRecord } from '../deps.ts'
 import type { AnswerEvent } from './generation.ts'
 
 /** What the log says of a request's jobs: their dials and sizes, none of their content. */
@@ -20,18 +20,23 @@ export function describeJobs(jobs: readonly Job[]): LogRecord {
   }
 }
 
-/** Passes events on and notes in the log record when text first came and what it all cost. */
+/** Passes events on and notes when text first came, and in the log record what it all cost. */
 export async function* observe(
   events: AsyncIterable<AnswerEvent>,
   record: LogRecord,
-  clock: () => number,
+  { clock, metrics }: Pick<EdgeDeps, 'clock' | 'metrics'>,
 ): AsyncGenerator<AnswerEvent> {
   for await (const event of events) {
     if (event.type === 'done') {
       const { completionTokens, cachedTokens, forwardPasses, tokensPerForward } = event.usage
       Object.assign(record, { completionTokens, cachedTokens, forwardPasses, tokensPerForward })
     } else if (event.event.type === 'text') {
-      record['ttftMs'] ??= clock() - Number(record['at'])
+      if (record['ttftMs'] === undefined) {
+        const ttftMs = clock() - Number(record['at'])
+        record['ttftMs'] = ttftMs
+        const { model, mode } = record
+        metrics.firstText({ model: String(model), mode: String(mode) }, ttftMs)
+      }
     } else if (event.event.type === 'end') {
       record['finishReason'] = event.event.finishReason
     }

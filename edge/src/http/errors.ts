@@ -2,6 +2,7 @@ import { ApiError } from '@setblock/shared'
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { EdgeBindings, LogRecord } from '../deps.ts'
+import type { EdgeMetrics } from '../metrics/edge-metrics.ts'
 import { ClientLost } from '../stream/relay.ts'
 
 /** Any failure as the ApiError a client may see. */
@@ -24,8 +25,13 @@ export function describeError(error: unknown): LogRecord {
 }
 
 /** The answer to a request that failed before its headers were out. */
-export function errorResponse(c: Context<EdgeBindings>, error: unknown): Response {
+export function errorResponse(
+  c: Context<EdgeBindings>,
+  error: unknown,
+  metrics: Pick<EdgeMetrics, 'failed'>,
+): Response {
   const apiError = toApiError(error)
+  metrics.failed(apiError.code)
   Object.assign(c.var.record, describeError(error))
   const headers = new Headers({
     'content-type': 'application/json',

@@ -1,10 +1,17 @@
 import type { MiddlewareHandler } from 'hono'
 import type { EdgeBindings, EdgeDeps, LogRecord } from '../deps.ts'
+import { matchedRoutes } from 'hono/route'
 import { waitUntil } from './wait-until.ts'
 
-/** Gives every request an id and one line in the log; streams write theirs when they end. */
-export function requestLog(deps: EdgeDeps): MiddlewareHandler<EdgeBindings> {
-  const { random, clock, log, limits } = deps
+/**
+ * Gives every request an id and one line in the log; streams write theirs when they end. `routes` are the patterns by
+ * which requests are counted.
+ */
+export function requestLog(
+  deps: EdgeDeps,
+  routes: ReadonlySet<string>,
+): MiddlewareHandler<EdgeBindings> {
+  const { random, clock, log, limits, metrics } = deps
   return async function logRequest(c, next) {
     const requestId = readRequestId(c.req, limits.requestIdCharactersMax) ?? `req-${random.id()}`
     const at = clock()
@@ -18,7 +25,10 @@ export function requestLog(deps: EdgeDeps): MiddlewareHandler<EdgeBindings> {
       c.header('x-request-id', requestId)
       // Of a stream, the time until its headers.
       c.header('openai-processing-ms', String(Math.max(0, Math.round(clock() - at))))
-      Object.assign(c.var.record, { status: c.res.status })
+      const { status } = c.res
+      Object.assign(c.var.record, { status })
+      const route = matchedRoutes(c).findLast((match) => routes.has(match.path))?.path ?? 'other'
+      metrics.answered({ route, method, status, durationMs: clock() - at })
       if (!c.var.recordTaken) log({ ...c.var.record, durationMs: clock() - at })
     }
     // A client that leaves must not take its log line, or the end of its job, with it.

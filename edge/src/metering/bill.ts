@@ -55,7 +55,10 @@ export async function openBill(
   for (const [name, value] of Object.entries(rateLimitHeaders(allowance, verdict.standing))) {
     c.header(name, value)
   }
-  if (!verdict.admitted) throw refusal(verdict, estimatedTokens)
+  if (!verdict.admitted) {
+    deps.metrics.limited(verdict.reason)
+    throw refusal(verdict, estimatedTokens)
+  }
 
   const { receipt } = verdict
   const first = request.jobs[0] as Job

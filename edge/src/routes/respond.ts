@@ -77,7 +77,7 @@ async function generate(
     bill,
     signal: controller.signal,
   })
-  const events = observe(generation.events, c.var.record, clock)
+  const events = observe(generation.events, c.var.record, deps)
   const created = Math.floor(clock() / 1000)
   const { includeUsage, reveals } = request
   const form = createForm({ id, created, model, jobs, includeUsage, reveals })
@@ -135,7 +135,7 @@ async function* toFrames(
 
 function stream(
   c: EdgeContext,
-  { limits, clock, log }: EdgeDeps,
+  { limits, clock, log, metrics }: EdgeDeps,
   options: {
     id: string
     controller: AbortController
@@ -148,6 +148,7 @@ function stream(
   const number = createNumbering(id)
   const { record } = c.var
   c.set('recordTaken', true)
+  metrics.streamOpened('answer')
   const body = relay({
     // Ahead of the client, so that one that rests does not hold up its job.
     frames: readAhead(toFrames(form, events, number), limits.readAheadCharactersMax),
@@ -156,13 +157,10 @@ function stream(
     onEnd({ how, bytes, error }) {
       bill.close(how === 'failed' ? toApiError(error).code : how)
       const failure = error === undefined ? {} : describeError(error)
-      log({
-        ...record,
-        ...failure,
-        outcome: how,
-        bytes,
-        durationMs: clock() - Number(record['at']),
-      })
+      const durationMs = clock() - Number(record['at'])
+      if (how === 'failed') metrics.failed(toApiError(error).code)
+      metrics.streamEnded('answer', how, durationMs)
+      log({ ...record, ...failure, outcome: how, bytes, durationMs })
     },
     waitUntil: (work) => waitUntil(c, work),
     now: clock,

@@ -209,11 +209,12 @@ function startOf(c: EdgeContext, run: Run): number {
 
 function follower(
   c: EdgeContext,
-  { clock, limits, log }: EdgeDeps,
+  { clock, limits, log, metrics }: EdgeDeps,
   options: { run: Run; after: number; controller: AbortController; leave: () => void },
 ): ReadableStream<Uint8Array> {
   const { run, after, controller, leave } = options
   const { record } = c.var
+  metrics.streamOpened('reader')
   const tooSlow = () =>
     new ApiError('reader_too_slow', 'the client reads too slowly to follow the stream')
   return relay({
@@ -224,6 +225,7 @@ function follower(
     onEnd({ how, bytes }) {
       leave()
       const durationMs = clock() - Number(record['at'])
+      metrics.streamEnded('reader', how, durationMs)
       log({
         ...record,
         event: 'reader',

@@ -2,6 +2,7 @@ import { ApiError, importJobSecret, sha256Hex, signJobToken } from '@setblock/sh
 import type { JobKey } from '@setblock/shared'
 import type { Clock } from '../deps.ts'
 import type { EdgeLimits } from '../limits.ts'
+import type { EdgeMetrics } from '../metrics/edge-metrics.ts'
 import type { HealthMemory } from './worker-health.ts'
 import { readRefusal, toWorkerError } from './worker-errors.ts'
 import { fetchWithin } from './worker-fetch.ts'
@@ -24,8 +25,9 @@ export function createSignedPosts(options: {
   clock: Clock
   limits: EdgeLimits
   health: HealthMemory
+  metrics: Pick<EdgeMetrics, 'workerAnswered'>
 }) {
-  const { secret, fetch, clock, limits, health } = options
+  const { secret, fetch, clock, limits, health, metrics } = options
   let key: JobKey | undefined
 
   async function sign(
@@ -64,10 +66,12 @@ export function createSignedPosts(options: {
     try {
       const response = await exchange(url, post)
       health.answered(url)
+      metrics.workerAnswered('ok')
       return response
     } catch (error) {
       // A client that left says nothing about the worker.
       post.signal.throwIfAborted()
+      if (error instanceof ApiError) metrics.workerAnswered(error.code)
       if (isFailing(error)) health.failed(url, { leaving: error.code === 'worker_draining' })
       else health.answered(url)
       throw error

@@ -2,6 +2,7 @@ import { ApiError, parseEvents } from '@setblock/shared'
 import type { Job, JobEvent, SessionAnswer, SessionCall } from '@setblock/shared'
 import type { Clock } from '../deps.ts'
 import type { EdgeLimits } from '../limits.ts'
+import type { EdgeMetrics } from '../metrics/edge-metrics.ts'
 import { rotate, workersFor } from './choose-workers.ts'
 import type { WorkerDirectory } from './directory.ts'
 import { rendezvousOrder } from './rendezvous.ts'
@@ -38,6 +39,7 @@ export interface WorkerClientOptions {
   fetch: WorkerFetch
   clock: Clock
   limits: EdgeLimits
+  metrics: Pick<EdgeMetrics, 'workerAnswered'>
 }
 
 /** A worker that refuses like this has not begun, so the next one may be asked. */

@@ -6,11 +6,12 @@ import {
   type JobEvent,
   type Manifest,
 } from '@setblock/shared'
-import { Admission } from '../scheduler/admission.ts'
+import { Admission, type QueueForecast } from '../scheduler/admission.ts'
 import { cachedTokensOf, type KvBlock } from '../scheduler/kv-carry.ts'
 import { predictWorkMs } from '../scheduler/predict-work.ts'
 import { RowCost } from '../scheduler/row-cost.ts'
 import type { SchedulerStats } from '../scheduler/scheduler.ts'
+import { noTotals } from '../scheduler/step-totals.ts'
 import { EngineThread } from './engine-thread.ts'
 import { placeJob, type EngineLoad } from './place-job.ts'
 import { sumCounts } from './sum-counts.ts'
@@ -84,7 +85,8 @@ export class EngineClient {
     const { queueLengthMax, queuedWorkMsMax = limits.queuedWorkMsMax } = options
     const bounds = { queueLengthMax, queuedWorkMsMax }
     this.#admission = new Admission({ ...bounds, runningMax: runningMax * threads.length })
-    const stats = { running: 0, queued: 0, freeSequences: runningMax, forwards: 0, rows: 0 }
+    const idle = { running: 0, queued: 0, freeSequences: runningMax, cachedTokens: 0 }
+    const stats = { ...idle, forwards: 0, rows: 0, totals: noTotals() }
     this.#engines = threads.map((thread) => ({ thread, load: { jobs: 0, workMs: 0 }, stats }))
     for (const engine of this.#engines) {
       engine.thread.onMessage((message) => this.#receive(engine, message))
@@ -120,6 +122,10 @@ export class EngineClient {
   /** Of all threads, as of their last reports, half a second ago at most while they work. */
   get stats(): SchedulerStats {
     return sumCounts(this.#engines.map(({ stats }) => stats))
+  }
+
+  get queue(): QueueForecast {
+    return this.#admission.queue
   }
 
   /**

@@ -9,6 +9,15 @@ export interface AdmissionOptions {
   readonly queuedWorkMsMax: number
 }
 
+/** How the queue stands, and what a job that came now would have to expect. */
+export interface QueueForecast {
+  readonly waiting: number
+  /** Predicted work of the waiting jobs, milliseconds that they would take alone. */
+  readonly workMs: number
+  /** Milliseconds until a job that came now has a sequence. */
+  readonly waitMs: number
+}
+
 interface AdmittedJob {
   readonly workMs: number
   started: boolean
@@ -33,6 +42,12 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options
+  }
+
+  get queue(): QueueForecast {
+    const waiting = this.#waiting()
+    const workMs = waiting.reduce((sum, job) => sum + job.workMs, 0)
+    return { waiting: waiting.length, workMs, waitMs: this.#drainMs(workMs) }
   }
 
   /** @throws ApiError `overloaded`, with the seconds after which there should be room. */
@@ -63,7 +78,7 @@ export class Admission {
   #assertRoom(workMs: number): void {
     const { runningMax, queueLengthMax, queuedWorkMsMax } = this.#options
     if (this.#jobs.size < runningMax) return
-    const waiting = [...this.#jobs.values()].filter(({ started }) => !started)
+    const waiting = this.#waiting()
     const queuedMs = waiting.reduce((sum, job) => sum + job.workMs, 0)
     if (this.#jobs.size >= runningMax + queueLengthMax) {
       throw this.#overloaded(
@@ -80,8 +95,17 @@ export class Admission {
 
   /** `excessMs`: the work that must drain before there is room. */
   #overloaded(reason: string, excessMs: number): ApiError {
-    const { workMs, busyMs } = this.#drained
-    const retryAfterSeconds = (excessMs * busyMs) / workMs / 1000
+    const retryAfterSeconds = this.#drainMs(excessMs) / 1000
     return new ApiError('overloaded', `the queue is full: ${reason}`, { retryAfterSeconds })
+  }
+
+  #waiting(): AdmittedJob[] {
+    return [...this.#jobs.values()].filter(({ started }) => !started)
+  }
+
+  /** How long so much predicted work takes at the pace of late. */
+  #drainMs(work: number): number {
+    const { workMs, busyMs } = this.#drained
+    return (work * busyMs) / workMs
   }
 }

@@ -5,7 +5,7 @@ import { JobDecoder, type JobDemand } from '../decoding/job-decoder.ts'
 import type { ForwardRows, RowResults } from '../decoding/rows.ts'
 import { rowCount } from '../engine/attention-mask.ts'
 import type { SequenceId } from '../engine/engine.ts'
-import { JobAccount } from './job-account.ts'
+import { JobAccount, type ForwardDone } from './job-account.ts'
 import type { KvCarry } from './kv-carry.ts'
 import { LatencyBudget } from './latency-budget.ts'
 import { FIRST_PACE, type StreamPace } from './plan-rows.ts'
@@ -23,7 +23,7 @@ export interface WaitingJob {
 }
 
 export interface Settled {
-  readonly commit: number
+  readonly done: ForwardDone
   /** The last event, to be sent when the sequence has been given back. */
   readonly end?: JobEvent
 }
@@ -90,13 +90,14 @@ export class JobRun {
     const { phase } = this.#decoder
     if (phase === 'decode') this.#budget?.forwardDone(nowMs)
     const outcome = this.#decoder.settle(results, this.#budget?.forwardsLeft(nowMs))
-    this.#account.add({ phase, rows: this.#rows, outcome, nowMs })
+    const done = { phase, rows: this.#rows, outcome, nowMs }
+    this.#account.add(done)
     if (phase === 'decode') this.#updatePace(outcome)
     this.#emitReveal(outcome)
-    const { commit, finish } = outcome
-    if (finish === undefined) return { commit }
+    const { finish } = outcome
+    if (finish === undefined) return { done }
     const usage = this.#account.usage(nowMs)
-    return { commit, end: { type: 'end', finishReason: finish, usage } }
+    return { done, end: { type: 'end', finishReason: finish, usage } }
   }
 
   /** The first decode forward carries prompt rows, so it tells nothing. */

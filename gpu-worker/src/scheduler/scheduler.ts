@@ -10,6 +10,7 @@ import { cachedTokensOf, keepBlocks, restoreBlocks, type KvCarry } from './kv-ca
 import { planRows, PREFILL_ROWS_MAX, rowPrice } from './plan-rows.ts'
 import { predictWorkMs } from './predict-work.ts'
 import type { RowCost } from './row-cost.ts'
+import { addForward, noTotals, type StepTotals } from './step-totals.ts'
 
 /** Forwards in a row that may fail before the engine counts as broken. */
 export const FAILED_STEPS_MAX = 3
@@ -40,6 +41,9 @@ export interface SchedulerStats {
   readonly forwards: number
   /** Of all forwards, padding not counted. */
   readonly rows: number
+  /** Positions whose keys and values the running jobs hold. */
+  readonly cachedTokens: number
+  readonly totals: Readonly<StepTotals>
 }
 
 /**
@@ -55,6 +59,7 @@ export class Scheduler {
   #stopping = false
   #failedSteps = 0
   readonly #done = { forwards: 0, rows: 0 }
+  readonly #totals = noTotals()
 
   constructor(options: SchedulerOptions) {
     assertFits(options)
@@ -63,8 +68,19 @@ export class Scheduler {
 
   get stats(): SchedulerStats {
     const running = this.#running.length
-    const freeSequences = this.#options.runningMax - running
-    return { running, queued: this.#queue.length, freeSequences, ...this.#done }
+    const { runningMax, engine } = this.#options
+    const cachedTokens = this.#running.reduce(
+      (sum, { sequence }) => sum + engine.cachedLength(sequence),
+      0,
+    )
+    return {
+      running,
+      queued: this.#queue.length,
+      freeSequences: runningMax - running,
+      cachedTokens,
+      ...this.#done,
+      totals: { ...this.#totals },
+    }
   }
 
   submit(job: Job, emit: Emit, carry?: KvCarry): void {
@@ -163,9 +179,12 @@ export class Scheduler {
 
   async #step(): Promise<void> {
     const batch = [...this.#running]
+    const { engine, now } = this.#options
     try {
       const planned = this.#planForward(batch)
-      const results = await this.#options.engine.forward(planned.map(({ rows }) => rows))
+      const beganMs = now()
+      const results = await engine.forward(planned.map(({ rows }) => rows))
+      this.#totals.busyMs += now() - beganMs
       this.#done.forwards += 1
       for (const [index, { run, rows }] of planned.entries()) {
         this.#done.rows += rowCount(rows)
@@ -174,6 +193,7 @@ export class Scheduler {
       this.#failedSteps = 0
     } catch (error) {
       this.#failedSteps += 1
+      this.#totals.faults += 1
       this.#options.onFault(error)
       for (const run of batch) this.#fail(run, ApiError.from(error))
       if (this.#failedSteps >= FAILED_STEPS_MAX) throw error
@@ -201,8 +221,9 @@ export class Scheduler {
   }
 
   #settle(run: JobRun, results: RowResults): void {
-    const { commit, end } = run.settle(results, this.#options.now())
-    this.#options.engine.commit(run.sequence, commit)
+    const { done, end } = run.settle(results, this.#options.now())
+    addForward(this.#totals, done)
+    this.#options.engine.commit(run.sequence, done.outcome.commit)
     if (end === undefined) return
     this.#release(run)
     run.emit(end)

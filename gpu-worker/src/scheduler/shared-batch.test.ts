@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { limits, type JobEvent } from '@setblock/shared'
+import { limits, type JobEvent, type Usage } from '@setblock/shared'
 import { rowCount } from '../engine/attention-mask.ts'
 import { FLAT_COST, isTerminal, job, start, text } from '../testing/scheduler-bench.ts'
+import { noTotals } from './step-totals.ts'
+
+const usageOf = (events: readonly JobEvent[]): Usage => {
+  const last = events.at(-1)
+  assert.ok(last?.type === 'end')
+  return last.usage
+}
 
 const prompt = (length: number): number[] =>
   Array.from({ length }, (_, index) => 8 + ((index * 7) % 40))
@@ -137,15 +144,34 @@ test('many streams shorten their drafts', async () => {
 
 test('stats add up', async () => {
   const { engine, scheduler, events, stopped } = start({ runningMax: 2 })
-  const idle = { running: 0, queued: 0, freeSequences: 2, forwards: 0, rows: 0 }
-  assert.deepEqual(scheduler.stats, idle)
+  const idle = { running: 0, queued: 0, freeSequences: 2, cachedTokens: 0, forwards: 0, rows: 0 }
+  assert.deepEqual(scheduler.stats, { ...idle, totals: noTotals() })
   const all = ['a', 'b', 'c'].map((id) => events(job(id)))
   await setImmediate()
   const busy = scheduler.stats
   assert.deepEqual([busy.running, busy.queued, busy.freeSequences], [2, 1, 0])
-  await Promise.all(all)
+  const usages = (await Promise.all(all)).map((seen) => usageOf(seen))
   const rows = engine.batches.flat().reduce((sum, each) => sum + rowCount(each), 0)
-  assert.deepEqual(scheduler.stats, { ...idle, forwards: engine.batches.length, rows })
+  const { totals, ...stats } = scheduler.stats
+  assert.deepEqual(stats, { ...idle, forwards: engine.batches.length, rows })
+  const sum = (read: (usage: Usage) => number) =>
+    usages.reduce((total, usage) => total + read(usage), 0)
+  assert.equal(
+    totals.prefillForwards,
+    sum(({ forwardPasses }) => forwardPasses.prefill),
+  )
+  assert.equal(
+    totals.decodeForwards,
+    sum(({ forwardPasses }) => forwardPasses.decode),
+  )
+  assert.equal(
+    totals.wastedRows,
+    sum((usage) => usage.rows!.wasted),
+  )
+  assert.equal(
+    totals.revealedTokens,
+    sum(({ completionTokens }) => completionTokens),
+  )
   scheduler.stop()
   await stopped
 })

@@ -106,7 +106,8 @@ class Edge {
     if (now === this.#last) return
     this.#last = now
     const reason = error instanceof Error ? describe(error) : null
-    this.#options.log(`announcement-${now}`, { edge: this.#url, reason })
+    const level = now === 'failed' ? 'warn' : 'info'
+    this.#options.log(level, `announcement-${now}`, { edge: this.#url, reason })
   }
 }
 

@@ -8,6 +8,8 @@ import {
   sessionCallSchema,
   sha256Hex,
   verifyJobToken,
+  type EndEvent,
+  type ErrorEvent,
   type JobKey,
   type JobTokenFailure,
 } from '@setblock/shared'
@@ -16,8 +18,11 @@ import { bodyLimit } from 'hono/body-limit'
 import type { ServedModels } from '../models/served-models.ts'
 import { answerSessionCall } from '../sessions/session-calls.ts'
 import type { WorkerSessions } from '../sessions/worker-sessions.ts'
+import { meteredModel } from '../metrics/engine-metrics.ts'
+import { createWorkerMetrics } from '../metrics/worker-metrics.ts'
 import { jobStream } from './job-stream.ts'
-import type { Log } from './log.ts'
+import { JobWatch } from './job-watch.ts'
+import type { Log, LogLevel } from './log.ts'
 import { describeModel, memoryUse, stateOf, totalStats } from './status.ts'
 import { assertServable } from './validate-job.ts'
 
@@ -34,6 +39,7 @@ export interface ServerDependencies {
 /** The worker's HTTP routes. Before the first event an error is a JSON envelope, after it an event. */
 export async function createApp(dependencies: ServerDependencies): Promise<Hono> {
   const { models, sessions, log } = dependencies
+  const metrics = createWorkerMetrics(models.all.map(meteredModel), sessions.blocks)
   const keys = await Promise.all(dependencies.jobSecrets.map(importJobSecret))
   const app = new Hono()
 
@@ -55,35 +61,34 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
 
   app.get('/v1/models', (c) => c.json({ models: models.all.map(describeModel) }))
 
+  app.get('/metrics', async (c) =>
+    c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }),
+  )
+
   app.post('/v1/jobs', jobBodyLimit(), async (c) => {
-    const body = new Uint8Array(await c.req.arrayBuffer())
-    const tenant = await authorize(c, { keys, body, nowMs: dependencies.now() })
-    const job = parseWith(jobSchema, parseJson(body))
-    const { engine, session } = models.find(job.model)
-    assertServable(job, engine.manifest)
-    const startedMs = performance.now()
-    const prepared = await sessions.jobs.prepare(job, tenant, session)
-    const stream = jobStream({
-      engine,
-      prepared,
-      signal: c.req.raw.signal,
-      onEnd: (event) => {
-        const how = event === 'client-gone' ? event : event.type
-        const code = event !== 'client-gone' && event.type === 'error' ? event.code : null
-        log('job', {
-          id: job.id,
-          model: job.model,
-          how,
-          code,
-          mode: job.decoding.mode,
-          ms: performance.now() - startedMs,
-        })
-      },
-    })
-    return c.body(stream, 200, {
-      'content-type': 'application/x-ndjson',
-      'cache-control': 'no-store',
-    })
+    const requestId = readRequestId(c)
+    let watch: JobWatch | undefined
+    try {
+      const body = new Uint8Array(await c.req.arrayBuffer())
+      const tenant = await authorize(c, { keys, body, nowMs: dependencies.now() })
+      const job = parseWith(jobSchema, parseJson(body))
+      const { engine, session } = models.find(job.model)
+      assertServable(job, engine.manifest)
+      const watched = (watch = new JobWatch(job, metrics.jobs))
+      const prepared = await sessions.jobs.prepare(job, tenant, session)
+      watched.prepared(prepared.restoredFrom)
+      const onOver = (last: EndEvent | ErrorEvent): void =>
+        log(levelOf(last), 'job', { requestId, ...watched.over(last) })
+      const stream = jobStream({ engine, prepared, signal: c.req.raw.signal, watch, onOver })
+      return c.body(stream, 200, NDJSON_HEADERS)
+    } catch (error) {
+      const { code } = ApiError.from(error)
+      // What names no model of ours must not become a label.
+      if (watch === undefined) metrics.jobs.refused('none', code)
+      const known = watch?.refused(code) ?? { outcome: 'refused', code }
+      log(ERRORS[code].status >= 500 ? 'error' : 'warn', 'job', { requestId, ...known })
+      throw error
+    }
   })
 
   addSessionRoute(app, keys, dependencies)
@@ -93,10 +98,23 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
   )
   app.onError((error, c) => {
     const known = ApiError.from(error)
-    if (!(error instanceof ApiError)) log('error', { path: c.req.path, message: error.message })
+    if (!(error instanceof ApiError))
+      log('error', 'fault', { path: c.req.path, message: error.message })
     return refuse(c, known)
   })
   return app
+}
+
+const NDJSON_HEADERS = { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' }
+
+/** The edge's id of the request, if it may stand in a log line. */
+function readRequestId(c: Context): string | null {
+  const id = c.req.header('x-request-id') ?? ''
+  return /^[\w.:-]{1,128}$/.test(id) ? id : null
+}
+
+function levelOf(last: EndEvent | ErrorEvent): LogLevel {
+  return last.type === 'error' && ERRORS[last.code].status >= 500 ? 'error' : 'info'
 }
 
 /** Calls about sessions; what is asked is in the body, so that the token signs it. */

@@ -10,13 +10,16 @@ import {
 import type { EngineClient } from '../engine-thread/engine-client.ts'
 import { CACHE_BLOCK_TOKENS } from '../sessions/block-keys.ts'
 import type { PreparedJob } from '../sessions/session-jobs.ts'
+import type { JobWatch } from './job-watch.ts'
 
 export interface JobStreamOptions {
   readonly engine: EngineClient
   readonly prepared: PreparedJob
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal
-  readonly onEnd: (event: JobEvent | 'client-gone') => void
+  readonly watch: JobWatch
+  /** Told once, when the job has left the engine and its turn is settled, whether the client is still there or not. */
+  readonly onOver: (last: EndEvent | ErrorEvent) => void
 }
 
 /**
@@ -29,22 +32,23 @@ export function jobStream({
   engine,
   prepared,
   signal,
-  onEnd,
+  watch,
+  onOver,
 }: JobStreamOptions): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let controller!: ReadableStreamDefaultController<Uint8Array>
   let open = true
 
-  const finish = (how: JobEvent | 'client-gone'): void => {
-    if (!open) return
+  const finish = (): void => {
     open = false
     clearInterval(heartbeat)
     signal.removeEventListener('abort', leave)
-    onEnd(how)
   }
   const leave = (): void => {
+    if (!open) return
+    watch.left()
     if (!prepared.outlivesClient) engine.cancel(prepared.job.id)
-    finish('client-gone')
+    finish()
   }
   const deliver = (event: JobEvent): void => {
     if (open) controller.enqueue(encoder.encode(encodeEvent(event)))
@@ -53,7 +57,8 @@ export function jobStream({
     const event = await settle(prepared, last, open)
     deliver(event)
     if (open) controller.close()
-    finish(event)
+    finish()
+    onOver(event)
   }
   const heartbeat = setInterval(() => {
     controller.enqueue(encoder.encode(HEARTBEAT_LINE))
@@ -67,6 +72,7 @@ export function jobStream({
   try {
     const onEvent = (event: JobEvent): void => {
       prepared.observe(event)
+      watch.observe(event)
       if (event.type === 'end' || event.type === 'error') void end(event)
       else deliver(event)
     }

@@ -1,9 +1,12 @@
-/** One JSON line per event on standard output. Fields are counts, codes and durations: never token ids, text or keys. */
-export type Log = (
-  event: string,
-  fields?: Readonly<Record<string, string | number | boolean | null>>,
-) => void
+export type LogLevel = 'info' | 'warn' | 'error'
 
-export const logToStdout: Log = (event, fields = {}) => {
-  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), event, ...fields })}\n`)
+/** Counts, codes, names of models and durations: never token ids, text, keys, tenants or sessions. */
+export type LogFields = Readonly<Record<string, string | number | boolean | null>>
+
+/** One JSON line per event on standard output. */
+export type Log = (level: LogLevel, event: string, fields?: LogFields) => void
+
+export const logToStdout: Log = (level, event, fields = {}) => {
+  const line = { time: new Date().toISOString(), level, event, ...fields }
+  process.stdout.write(`${JSON.stringify(line)}\n`)
 }

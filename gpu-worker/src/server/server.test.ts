@@ -58,7 +58,7 @@ describe('the worker over HTTP, with the real engine', () => {
       models: new ServedModels([engine]),
       sessions,
       jobSecrets: [SECRET, PREVIOUS],
-      log: (event, fields) => void ended.push(`${event} ${fields?.['how']}`),
+      log: (_level, event, fields) => void ended.push(`${event} ${fields?.['outcome']}`),
       now: Date.now,
     })
     server = await new Promise((resolve) => {
@@ -274,11 +274,13 @@ describe('the worker over HTTP, with the real engine', () => {
     }
     assert.deepEqual([ready.status, ready.activeJobs], ['ready', 0])
     assert.deepEqual(Object.keys(ready.scheduler).sort(), [
+      'cachedTokens',
       'forwards',
       'freeSequences',
       'queued',
       'rows',
       'running',
+      'totals',
     ])
     const { models } = (await (await fetch(`${base}/v1/models`)).json()) as {
       models: { id: string }[]

@@ -1,7 +1,7 @@
 import { link, mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { randomUUID } from 'node:crypto'
-import { assertName, type ObjectStore, type StoredObject } from './object-store.ts'
+import { assertName, type ObjectStore, type StoredObject, type StoreTier } from './object-store.ts'
 
 /** Names of files that are being written; never the name of an object. */
 const PARTIAL = '.partial-'
@@ -17,8 +17,10 @@ export class FolderStore implements ObjectStore {
     this.#root = root
   }
 
-  async get(name: string): Promise<Uint8Array | undefined> {
-    return readFile(this.#path(name)).catch(absent)
+  async get(name: string, onFound?: (tier: StoreTier) => void): Promise<Uint8Array | undefined> {
+    const bytes = await readFile(this.#path(name)).catch(absent)
+    if (bytes !== undefined) onFound?.('disk')
+    return bytes
   }
 
   async putNew(name: string, bytes: Uint8Array): Promise<boolean> {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
 import { blockKeys, blockSalt, CACHE_BLOCK_TOKENS } from './block-keys.ts'
 import { MemoryTier } from './memory-tier.ts'
-import type { ObjectStore } from './object-store.ts'
+import type { ObjectStore, StoreTier } from './object-store.ts'
 import type { KvIdentity } from './session-model.ts'
 import { chooseEvictions, removeAll } from './sweep.ts'
 import { seal, tenantKey, unseal, type Label } from './seal.ts'
@@ -13,6 +13,8 @@ export interface Prefix {
   readonly blocks: readonly KvBlock[]
   /** How many of them came from the store. */
   readonly restored: number
+  /** The farthest place that one came from; none where there are no blocks. */
+  readonly from: StoreTier | 'none'
 }
 
 export interface KvBlocksOptions {
@@ -34,8 +36,13 @@ export interface KvOwner {
 }
 
 export interface KvBlocksCounts {
+  /** Blocks found in memory. */
   hits: number
+  /** Blocks found sound in the store, and those of them that came from the bucket. */
   restored: number
+  fromBucket: number
+  /** Whole blocks of prompts that were known nowhere. */
+  recomputed: number
   corrupt: number
   mismatched: number
   stored: number
@@ -50,6 +57,7 @@ const WRITES_WAITING_MAX = 256
 /** Each time this part of the store's budget has been written, it is checked. */
 const SWEEPS_PER_FILL = 16
 const FOLDER = 'kv'
+const FARTHEST: readonly StoreTier[] = ['bucket', 'disk', 'memory']
 
 /**
  * Keys and values of earlier tokens, addressed by what they were computed from: all tokens up to
@@ -61,6 +69,8 @@ export class KvBlocks {
   readonly counts: KvBlocksCounts = {
     hits: 0,
     restored: 0,
+    fromBucket: 0,
+    recomputed: 0,
     corrupt: 0,
     mismatched: 0,
     stored: 0,
@@ -89,21 +99,24 @@ export class KvBlocks {
   async load(owner: KvOwner, promptIds: readonly number[]): Promise<Prefix> {
     const keys = this.#keys(owner, promptIds, promptIds.length - 1)
     const blocks: KvBlock[] = []
+    const places = new Set<StoreTier>()
     let restored = 0
     for (const key of keys) {
       let block = this.#memory.get(key)
-      if (block !== undefined) this.counts.hits += 1
-      else {
-        block = await this.#read(owner, key)
+      if (block !== undefined) {
+        this.counts.hits += 1
+        places.add('memory')
+      } else {
+        block = await this.#read(owner, key, (tier) => places.add(tier))
         if (block === undefined) break
-        this.counts.restored += 1
         restored += 1
         this.#memory.put(key, block)
       }
       blocks.push(block)
     }
+    this.counts.recomputed += keys.length - blocks.length
     this.#touch(owner.tenant, keys.slice(0, blocks.length))
-    return { blocks, restored }
+    return { blocks, restored, from: FARTHEST.find((tier) => places.has(tier)) ?? 'none' }
   }
 
   /**
@@ -137,11 +150,17 @@ export class KvBlocks {
     return blockKeys(salt, tokenIds, blocksMax)
   }
 
-  async #read({ tenant, kv }: KvOwner, key: string): Promise<KvBlock | undefined> {
+  /** A sound block of the store, and where it was. */
+  async #read(
+    { tenant, kv }: KvOwner,
+    key: string,
+    onSound: (tier: StoreTier) => void,
+  ): Promise<KvBlock | undefined> {
     const { store } = this.#options
     if (store === undefined) return undefined
     const name = this.#name(tenant, key)
-    const sealed = await store.get(name).catch(() => undefined)
+    let from = 'disk' as StoreTier
+    const sealed = await store.get(name, (tier) => (from = tier)).catch(() => undefined)
     if (sealed === undefined) return undefined
     const data = unseal(sealed, toLabel(name, kv), this.#sealingKey(tenant))
     if (data === 'corrupt' || data === 'mismatch') {
@@ -150,6 +169,9 @@ export class KvBlocks {
       await store.remove(name).catch(() => undefined)
       return undefined
     }
+    this.counts.restored += 1
+    if (from === 'bucket') this.counts.fromBucket += 1
+    onSound(from)
     const block = new Float32Array(data.byteLength / Float32Array.BYTES_PER_ELEMENT)
     new Uint8Array(block.buffer).set(data)
     return block

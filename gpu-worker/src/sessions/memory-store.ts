@@ -1,11 +1,13 @@
-import { assertName, type ObjectStore, type StoredObject } from './object-store.ts'
+import { assertName, type ObjectStore, type StoredObject, type StoreTier } from './object-store.ts'
 
 /** Objects that live as long as the process: for a worker without a folder, and for tests. */
 export class MemoryStore implements ObjectStore {
   readonly #objects = new Map<string, { bytes: Uint8Array; storedMs: number }>()
 
-  async get(name: string): Promise<Uint8Array | undefined> {
-    return this.#objects.get(name)?.bytes
+  async get(name: string, onFound?: (tier: StoreTier) => void): Promise<Uint8Array | undefined> {
+    const bytes = this.#objects.get(name)?.bytes
+    if (bytes !== undefined) onFound?.('memory')
+    return bytes
   }
 
   async putNew(name: string, bytes: Uint8Array): Promise<boolean> {

@@ -6,7 +6,7 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
-import { assertName, type ObjectStore, type StoredObject } from './object-store.ts'
+import { assertName, type ObjectStore, type StoredObject, type StoreTier } from './object-store.ts'
 
 export interface S3StoreOptions {
   readonly bucket: string
@@ -36,10 +36,12 @@ export class S3Store implements ObjectStore {
     })
   }
 
-  async get(name: string): Promise<Uint8Array | undefined> {
+  async get(name: string, onFound?: (tier: StoreTier) => void): Promise<Uint8Array | undefined> {
     const command = new GetObjectCommand(this.#place(name))
     const answer = await this.#client.send(command).catch(unless(404))
-    return answer?.Body?.transformToByteArray()
+    const bytes = await answer?.Body?.transformToByteArray()
+    if (bytes !== undefined) onFound?.('bucket')
+    return bytes
   }
 
   async putNew(name: string, bytes: Uint8Array): Promise<boolean> {

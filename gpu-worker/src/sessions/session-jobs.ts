@@ -1,6 +1,6 @@
 import { ApiError, type EndEvent, type Job, type JobEvent, type JobSession } from '@setblock/shared'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
-import type { KvBlocks } from './kv-blocks.ts'
+import type { KvBlocks, Prefix } from './kv-blocks.ts'
 import { SequenceText } from './sequence-text.ts'
 import type { SessionModel } from './session-model.ts'
 import type { SessionService, Turn } from './session-service.ts'
@@ -26,6 +26,8 @@ export class PreparedJob {
   readonly job: Job
   /** Keys and values of the sequence's first blocks. */
   readonly prefix: readonly KvBlock[]
+  /** Where they came from. */
+  readonly restoredFrom: Prefix['from']
   readonly #tenant: string
   readonly #model: SessionModel
   readonly #blocks: KvBlocks
@@ -35,9 +37,10 @@ export class PreparedJob {
   /** Where the text ended, in tokens of the whole sequence, if it did before the job. */
   #textEnd = Number.POSITIVE_INFINITY
 
-  constructor(job: Job, prefix: readonly KvBlock[], options: PreparedJobOptions) {
+  constructor(job: Job, prefix: Prefix, options: PreparedJobOptions) {
     this.job = job
-    this.prefix = prefix
+    this.prefix = prefix.blocks
+    this.restoredFrom = prefix.from
     this.#tenant = options.tenant
     this.#model = options.model
     this.#blocks = options.blocks
@@ -129,7 +132,7 @@ export class SessionJobs {
       const tokenIds = [...(turn?.tokenIds ?? job.tokenIds)]
       const maxTokens = fitTokens(job, tokenIds.length, model)
       const prefix = await blocks.load({ tenant, kv: model.kv }, tokenIds)
-      return this.#track({ ...job, tokenIds, maxTokens }, prefix.blocks, { tenant, model, turn })
+      return this.#track({ ...job, tokenIds, maxTokens }, prefix, { tenant, model, turn })
     } catch (error) {
       turn?.release()
       throw error
@@ -161,7 +164,7 @@ export class SessionJobs {
 
   #track(
     job: Job,
-    prefix: readonly KvBlock[],
+    prefix: Prefix,
     owner: Pick<PreparedJobOptions, 'tenant' | 'model' | 'turn'>,
   ): PreparedJob {
     const onOver = (over: PreparedJob): void => {

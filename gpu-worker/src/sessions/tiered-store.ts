@@ -1,4 +1,4 @@
-import type { ObjectStore, StoredObject } from './object-store.ts'
+import type { ObjectStore, StoredObject, StoreTier } from './object-store.ts'
 
 /**
  * A near store in front of a far one that several workers share: what is read from afar stays near.
@@ -13,10 +13,10 @@ export class TieredStore implements ObjectStore {
     this.#far = far
   }
 
-  async get(name: string): Promise<Uint8Array | undefined> {
-    const near = await this.#near.get(name).catch(() => undefined)
+  async get(name: string, onFound?: (tier: StoreTier) => void): Promise<Uint8Array | undefined> {
+    const near = await this.#near.get(name, onFound).catch(() => undefined)
     if (near !== undefined) return near
-    const far = await this.#far.get(name)
+    const far = await this.#far.get(name, onFound)
     if (far !== undefined) await this.#near.putNew(name, far).catch(() => false)
     return far
   }

@@ -93,6 +93,11 @@ export class SessionWorker {
     this.#server.close()
   }
 
+  /** Its metrics, as Prometheus reads them. */
+  async metrics(): Promise<string> {
+    return (await fetch(`${this.#base}/metrics`)).text()
+  }
+
   async post(path: string, body: object, tenant: string, signal?: AbortSignal): Promise<Response> {
     const text = JSON.stringify(body)
     const key = await importJobSecret(SECRET)
