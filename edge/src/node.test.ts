@@ -39,6 +39,7 @@ async function start(
       SETBLOCK_DATABASE: databaseFile,
       SETBLOCK_MODEL: TINY_FOLDER,
       SETBLOCK_EDGE_PORT: '0',
+      SETBLOCK_METRICS_PORT: '0',
     },
     log: (record) => log.push(record),
     limits: { ...TEST_LIMITS, drainMs: 1_000 },
@@ -80,6 +81,20 @@ test('the OpenAI client reads whole answers and streams', async (t) => {
     models.data.map(({ id }) => id),
     ['tiny'],
   )
+})
+
+test('metrics are on a port of their own, and not on the one that the public reaches', async (t) => {
+  const { edge } = await start(t, write('hi'))
+  const { origin } = new URL(edge.metricsUrl ?? '')
+  assert.notEqual(origin, edge.url)
+  await fetch(`${edge.url}/healthz`)
+  const text = await (await fetch(`${origin}/metrics`)).text()
+  assert.match(
+    text,
+    /^setblock_edge_requests_total\{route="\/healthz",method="GET",status="200"\} 1$/m,
+  )
+  assert.equal((await fetch(`${origin}/`)).status, 404)
+  assert.equal((await fetch(`${edge.url}/metrics`)).status, 404)
 })
 
 test('the OpenAI client throws the errors we send, in a stream too', async (t) => {

@@ -10,6 +10,7 @@ import { createKeyStore } from '../auth/key-store.ts'
 import type { EdgeDeps, LogRecord } from '../deps.ts'
 import { edgeLimits } from '../limits.ts'
 import type { EdgeLimits } from '../limits.ts'
+import type { EdgeMetrics } from '../metrics/edge-metrics.ts'
 import { createMemoryMeter } from '../metering/memory-meter.ts'
 import type { PageFile } from '../page/page-source.ts'
 import { createSqliteDatabase, migrateSqlite } from '../storage/database.ts'
@@ -93,6 +94,7 @@ export async function startHarness(
     limits?: EdgeLimits
     change?: (deps: EdgeDeps) => EdgeDeps
     clock?: () => number
+    metrics?: EdgeMetrics
     page?: Readonly<Record<string, PageFile>>
   },
 ): Promise<Harness> {
@@ -125,6 +127,7 @@ export async function startHarness(
     log: (record) => log.push(record),
     limits,
     clock,
+    ...(options.metrics && { metrics: options.metrics }),
   })
   const repeatable = { ...assembled, random: { id: () => `id${++ids}`, seed: () => 4711 } }
   const deps = options.change?.(repeatable) ?? repeatable
