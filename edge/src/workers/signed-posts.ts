@@ -42,29 +42,11 @@ export function createSignedPosts(options: {
     return { path, body, token: await signJobToken(key, payload), signal }
   }
 
-  async function exchange(
-    url: string,
-    { path, body, token, signal }: SignedPost,
-  ): Promise<WorkerResponse> {
-    const response = await fetchWithin(fetch, url + path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-      body,
-      signal,
-      answerMs: limits.workerAnswerMs,
-    }).catch((error: unknown) => {
-      signal.throwIfAborted()
-      throw toWorkerError(error)
-    })
-    if (response.status !== 200) throw await readRefusal(response, limits.errorBodyBytesMax)
-    return response
-  }
-
   /** An answer that is not a refusal. @throws ApiError, or the signal's reason */
   async function send(url: string, post: SignedPost): Promise<WorkerResponse> {
     health.asking(url)
     try {
-      const response = await exchange(url, post)
+      const response = await exchange({ fetch, limits }, url, post)
       health.answered(url)
       metrics.workerAnswered('ok')
       return response
@@ -100,6 +82,26 @@ export function createSignedPosts(options: {
   }
 
   return { sign, send, sendToFirst }
+}
+
+/** One worker's answer. @throws ApiError where it is a refusal or none, or the signal's reason */
+async function exchange(
+  { fetch, limits }: { fetch: WorkerFetch; limits: EdgeLimits },
+  url: string,
+  { path, body, token, signal }: SignedPost,
+): Promise<WorkerResponse> {
+  const response = await fetchWithin(fetch, url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body,
+    signal,
+    answerMs: limits.workerAnswerMs,
+  }).catch((error: unknown) => {
+    signal.throwIfAborted()
+    throw toWorkerError(error)
+  })
+  if (response.status !== 200) throw await readRefusal(response, limits.errorBodyBytesMax)
+  return response
 }
 
 /** Whether a worker is not there, or will not be soon. */
