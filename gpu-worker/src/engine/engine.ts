@@ -45,9 +45,9 @@ export interface Engine {
    * A copy of the cached keys and values of `rows` positions from `start` on, for `importRows` of
    * any sequence of this engine; what the numbers mean is the engine's own affair.
    */
-  exportRows(sequence: SequenceId, start: number, rows: number): Float32Array<ArrayBuffer>
+  exportRows(sequence: SequenceId, start: number, rows: number): Promise<Float32Array<ArrayBuffer>>
   /** Caches `rows` more positions, as exported from the same place behind the same tokens. */
-  importRows(sequence: SequenceId, data: Float32Array, rows: number): void
+  importRows(sequence: SequenceId, data: Float32Array, rows: number): Promise<void>
   /** Frees the model. The engine is not usable afterwards. */
   dispose(): Promise<void>
 }

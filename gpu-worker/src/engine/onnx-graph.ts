@@ -7,6 +7,10 @@ import { ModelError } from './model-error.ts'
  */
 
 export interface RuntimeOptions {
+  /** What runs the graph; the CPU if absent. Several WebGPU graphs share the process's one device. */
+  readonly provider?: 'cpu' | 'webgpu'
+  /** Outputs stay on the device instead of being copied from it; for WebGPU. */
+  readonly outputsOnDevice?: boolean
   /** Threads of one forward. */
   readonly threads: number
   /** Whether waiting threads spin: answers sooner, at the price of a busy core between forwards. */
@@ -17,6 +21,7 @@ export interface RuntimeOptions {
   readonly optimised?: boolean
 }
 
+/** A tensor on the host, or one that a graph left on the device. */
 export type Feed = Tensor
 export type Feeds = Readonly<Record<string, Feed>>
 export type Outputs = Readonly<Record<string, Tensor>>
@@ -35,16 +40,18 @@ export class OnnxGraph {
    */
   static async load(file: Uint8Array | string, options: RuntimeOptions): Promise<OnnxGraph> {
     const { threads, spinning, profilePrefix, optimised = true } = options
+    const { provider = 'cpu', outputsOnDevice = false } = options
     try {
       const settings: InferenceSession.SessionOptions = {
-        executionProviders: ['cpu'],
+        executionProviders: [provider],
         graphOptimizationLevel: optimised ? 'all' : 'disabled',
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         enableMemPattern: false, // patterns are per shape, and shapes change from run to run
         logSeverityLevel: 3,
         ...(profilePrefix && { enableProfiling: true, profileFilePrefix: profilePrefix }),
-        extra: { session: { intra_op: spinOptions(spinning) } },
+        ...(outputsOnDevice && { preferredOutputLocation: 'gpu-buffer' }),
+        extra: { session: { intra_op: spinOptions(spinning), ...NO_FALLBACK[provider] } },
       }
       const ortSession =
         typeof file === 'string'
@@ -61,15 +68,22 @@ export class OnnxGraph {
     return this.#ortSession.inputNames
   }
 
-  /** Blocks the thread until done. The outputs are copies, and belong to the caller. */
-  run(feeds: Feeds, outputs: readonly string[]): Promise<Outputs> {
-    return this.#ortSession.run(feeds, outputs)
+  /**
+   * Blocks the thread until done. The outputs are copies, and belong to the caller. Those of
+   * `inPlace` are written into the tensors given for them, which may be feeds of the same run.
+   */
+  run(feeds: Feeds, outputs: readonly string[], inPlace: Feeds = {}): Promise<Outputs> {
+    const fetches = Object.fromEntries(outputs.map((name) => [name, null]))
+    return this.#ortSession.run(feeds, { ...fetches, ...inPlace })
   }
 
   dispose(): Promise<void> {
     return this.#ortSession.release()
   }
 }
+
+/** A node that WebGPU has no kernel for refuses the graph: it must not run on the CPU unnoticed. */
+const NO_FALLBACK = { cpu: {}, webgpu: { disable_cpu_ep_fallback: '1' } } as const
 
 /**
  * A waiting thread spins for so long, then sleeps: longer than the gap between two parallel parts of

@@ -9,7 +9,8 @@ import { loadForm, readManifest, weightBytes } from './manifest.ts'
 import type { LoadedModel } from './manifest.ts'
 import { ModelError } from './model-error.ts'
 import { createOnnxEngine } from './onnx-engine.ts'
-import { probeWebGpu } from './webgpu-probe.ts'
+import { createWebGpuEngine } from './webgpu-engine.ts'
+import { isWorthUsing, probeWebGpu } from './webgpu-probe.ts'
 
 /** What an engine is opened with, whatever runs it. */
 export interface EngineRequest extends FormWish {
@@ -49,7 +50,7 @@ export interface OpenedEngine {
 export async function openEngine(request: EngineRequest): Promise<OpenedEngine> {
   const { modelFolder, precision } = request
   const manifest = await readManifest(modelFolder)
-  const adapter = dependsOnAdapter(manifest, request) && (await probeWebGpu()).ok
+  const adapter = dependsOnAdapter(manifest, request) && isWorthUsing(await probeWebGpu())
   const device = chooseDevice(manifest, request, adapter)
   const model = await loadForm(modelFolder, manifest, chooseForm(manifest, device, precision))
   return { ...(await createEngine(model, request)), manifest, form: model.form }
@@ -62,12 +63,22 @@ function createEngine(model: LoadedModel, request: EngineRequest): Promise<Creat
   switch (provider) {
     case 'cpu':
       return createCpuEngine(model, request)
-    case 'cuda':
     case 'webgpu':
+      return createGpuEngine(model, request)
+    case 'cuda':
       throw new ModelError(`device ${provider}`, 'has no engine in this version')
     default:
       return assertNever(provider, 'provider')
   }
+}
+
+/** One engine: a second one would only share the device with it. */
+async function createGpuEngine(
+  model: LoadedModel,
+  { sequencesMax, kvBytesMax = KV_BYTES_MAX_DEFAULT }: EngineRequest,
+): Promise<CreatedEngine> {
+  const engine = await createWebGpuEngine(model, { sequencesMax, kvBytesMax })
+  return { engine, engines: 1, wideFromRows: Infinity }
 }
 
 async function createCpuEngine(model: LoadedModel, request: EngineRequest): Promise<CreatedEngine> {

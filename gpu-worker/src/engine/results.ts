@@ -13,7 +13,7 @@ export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): R
   const ids = outputs[GRAPH.ids]!.data as Int32Array
   const entropies = outputs[GRAPH.entropy]?.data as Float32Array
   const logprobs = outputs[GRAPH.logprob]?.data as Float32Array
-  const topIds = outputs[GRAPH.topIds]?.data as Int32Array
+  const topIds = int32(outputs[GRAPH.topIds]?.data as Int32Array | BigInt64Array | undefined)
   const topValues = outputs[GRAPH.topValues]?.data as Float32Array
   let read = 0
   let entropy = 0
@@ -29,11 +29,15 @@ export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): R
     }
     const candidates = topRowCount(rows, count) * limits.topKMax
     if (rows.top !== 'none') {
-      results.topIds = topIds.slice(top, top + candidates)
+      results.topIds = topIds!.slice(top, top + candidates)
       results.topLogits = topValues.slice(top, (top += candidates))
     }
     return results
   })
+}
+
+function int32(ids: Int32Array | BigInt64Array | undefined): Int32Array | undefined {
+  return ids instanceof BigInt64Array ? Int32Array.from(ids, Number) : ids
 }
 
 function topRowCount({ top, readTail }: ForwardRows, readRows: number): number {
@@ -49,7 +53,7 @@ function topRowCount({ top, readTail }: ForwardRows, readRows: number): number {
 
 /** Outputs nobody asked for are not copied out of the runtime. */
 export function wantedOutputs(batch: readonly ForwardRows[]): string[] {
-  const wanted: string[] = [GRAPH.newRows, GRAPH.ids]
+  const wanted: string[] = [GRAPH.ids]
   if (batch.some(({ entropies }) => entropies)) wanted.push(GRAPH.entropy, GRAPH.logprob)
   if (batch.some(({ top }) => top !== 'none')) wanted.push(GRAPH.topIds, GRAPH.topValues)
   return wanted

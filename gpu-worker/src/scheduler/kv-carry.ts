@@ -19,25 +19,30 @@ export function cachedTokensOf(carry: Pick<KvCarry, 'blockTokens' | 'prefix'> | 
 }
 
 /** Caches the known prefix in an empty sequence. @returns its positions */
-export function restoreBlocks(
+export async function restoreBlocks(
   engine: Engine,
   sequence: SequenceId,
   carry: KvCarry | undefined,
-): number {
+): Promise<number> {
   for (const block of carry?.prefix ?? []) {
-    engine.importRows(sequence, block, carry!.blockTokens)
+    await engine.importRows(sequence, block, carry!.blockTokens)
   }
   return engine.cachedLength(sequence)
 }
 
 /** Hands over the whole blocks that a sequence has cached beyond what it was given. */
-export function keepBlocks(engine: Engine, sequence: SequenceId, carry: KvCarry | undefined): void {
+export async function keepBlocks(
+  engine: Engine,
+  sequence: SequenceId,
+  carry: KvCarry | undefined,
+): Promise<void> {
   if (carry === undefined) return
   const { blockTokens, prefix } = carry
   const whole = Math.floor(engine.cachedLength(sequence) / blockTokens)
   if (whole <= prefix.length) return
-  const added = Array.from({ length: whole - prefix.length }, (_, index) =>
-    engine.exportRows(sequence, (prefix.length + index) * blockTokens, blockTokens),
-  )
+  const added: KvBlock[] = []
+  for (let block = prefix.length; block < whole; block += 1) {
+    added.push(await engine.exportRows(sequence, block * blockTokens, blockTokens))
+  }
   carry.keep(added)
 }

@@ -54,6 +54,8 @@ export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #queue = new JobQueue()
   #running: JobRun[] = []
+  /** Taken from the queue, its known keys and values still on their way into the engine. */
+  #admitting: WaitingJob | undefined
   readonly #cancelled = new Set<string>()
   #wake: (() => void) | undefined
   #stopping = false
@@ -92,7 +94,8 @@ export class Scheduler {
 
   /** The job leaves before the next forward. Unknown or ended ids are ignored. */
   cancel(jobId: string): void {
-    const known = this.#queue.has(jobId) || this.#running.some(({ job }) => job.id === jobId)
+    const held = [...this.#running, ...(this.#admitting ? [this.#admitting] : [])]
+    const known = this.#queue.has(jobId) || held.some(({ job }) => job.id === jobId)
     if (known) this.#cancelled.add(jobId)
     this.#wake?.()
   }
@@ -107,35 +110,34 @@ export class Scheduler {
   async run(): Promise<void> {
     try {
       while (!this.#stopping) {
-        this.#dropLeavers()
-        this.#admit()
+        await this.#dropLeavers()
+        await this.#admit()
         if (this.#running.length === 0) await this.#work()
         else await this.#step()
       }
     } finally {
-      this.#failAll(new ApiError('worker_draining', 'the worker is shutting down'))
+      await this.#failAll(new ApiError('worker_draining', 'the worker is shutting down'))
     }
   }
 
   /** Waits for a submission, a cancellation or the stop. */
   async #work(): Promise<void> {
+    if (this.#stopping || this.#queue.length > 0) return // since the last look
     await new Promise<void>((resolve) => {
       this.#wake = resolve
     })
     this.#wake = undefined
   }
 
-  #dropLeavers(): void {
-    for (const run of this.#running) {
-      const error = this.#reasonToLeave(run)
-      if (error !== undefined) this.#fail(run, error)
-    }
+  async #dropLeavers(): Promise<void> {
     this.#queue.remove((waiting) => {
       const error = this.#reasonToLeave(waiting) ?? this.#waitedTooLong(waiting)
       if (error !== undefined) waiting.emit(toErrorEvent(error))
       return error !== undefined
     })
-    this.#cancelled.clear()
+    const leavers = this.#running.map((run) => ({ run, error: this.#reasonToLeave(run) }))
+    this.#cancelled.clear() // before anything is awaited: who cancels meanwhile leaves next time
+    for (const { run, error } of leavers) if (error !== undefined) await this.#fail(run, error)
   }
 
   #reasonToLeave({ job, submittedMs }: WaitingJob | JobRun): ApiError | undefined {
@@ -157,15 +159,16 @@ export class Scheduler {
     throw new ApiError('unsupported_parameter', 'grammar: not supported', { param: 'grammar' })
   }
 
-  #admit(): void {
+  async #admit(): Promise<void> {
     const { engine, maskTokenId, runningMax, now } = this.#options
     while (this.#running.length < runningMax) {
       const waiting = this.#queue.take()
+      this.#admitting = waiting
       if (waiting === undefined) return
       let sequence: SequenceId | undefined
       try {
         sequence = engine.open()
-        const cachedTokens = restoreBlocks(engine, sequence, waiting.carry)
+        const cachedTokens = await restoreBlocks(engine, sequence, waiting.carry)
         const { grammar: given } = waiting.job
         const grammar = given && this.#openGrammar(given.jsonSchema)
         const start = { sequence, maskTokenId, cachedTokens, grammar, nowMs: now() }
@@ -188,14 +191,14 @@ export class Scheduler {
       this.#done.forwards += 1
       for (const [index, { run, rows }] of planned.entries()) {
         this.#done.rows += rowCount(rows)
-        this.#settle(run, results[index] as RowResults)
+        await this.#settle(run, results[index] as RowResults)
       }
       this.#failedSteps = 0
     } catch (error) {
       this.#failedSteps += 1
       this.#totals.faults += 1
       this.#options.onFault(error)
-      for (const run of batch) this.#fail(run, ApiError.from(error))
+      for (const run of batch) await this.#fail(run, ApiError.from(error))
       if (this.#failedSteps >= FAILED_STEPS_MAX) throw error
     }
     await setImmediate() // lets cancellations and submissions in between two forwards
@@ -220,31 +223,35 @@ export class Scheduler {
     })
   }
 
-  #settle(run: JobRun, results: RowResults): void {
+  async #settle(run: JobRun, results: RowResults): Promise<void> {
     const { done, end } = run.settle(results, this.#options.now())
     addForward(this.#totals, done)
     this.#options.engine.commit(run.sequence, done.outcome.commit)
     if (end === undefined) return
-    this.#release(run)
+    await this.#release(run)
     run.emit(end)
   }
 
   /** Does nothing to a run that has ended already, so a job never gets a second terminal event. */
-  #fail(run: JobRun, error: ApiError): void {
+  async #fail(run: JobRun, error: ApiError): Promise<void> {
     if (!this.#running.includes(run)) return
-    this.#release(run)
+    await this.#release(run)
     run.emit(toErrorEvent(error))
   }
 
-  #release(run: JobRun): void {
+  async #release(run: JobRun): Promise<void> {
     const { engine } = this.#options
     this.#running = this.#running.filter((other) => other !== run)
-    keepBlocks(engine, run.sequence, run.carry)
+    try {
+      await keepBlocks(engine, run.sequence, run.carry)
+    } catch (error) {
+      this.#options.onFault(error) // the text stands: what is lost is a cache of it
+    }
     engine.close(run.sequence)
   }
 
-  #failAll(error: ApiError): void {
-    for (const run of this.#running) this.#fail(run, error)
+  async #failAll(error: ApiError): Promise<void> {
+    for (const run of this.#running) await this.#fail(run, error)
     this.#queue.remove((waiting) => {
       waiting.emit(toErrorEvent(error))
       return true

@@ -84,12 +84,12 @@ export class ToyEngine implements Engine {
   }
 
   /** A toy row holds its token. */
-  exportRows(sequence: SequenceId, start: number, rows: number): Float32Array<ArrayBuffer> {
+  async exportRows(sequence: SequenceId, start: number, rows: number) {
     const tokens = this.cachedTokens(sequence).slice(start, start + rows)
     return Float32Array.from(tokens)
   }
 
-  importRows(sequence: SequenceId, data: Float32Array, rows: number): void {
+  async importRows(sequence: SequenceId, data: Float32Array, rows: number): Promise<void> {
     this.#cached.get(sequence)?.push(...data.subarray(0, rows))
   }
 

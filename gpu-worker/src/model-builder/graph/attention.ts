@@ -1,3 +1,4 @@
+import type { CacheStage } from './cache-stage.ts'
 import { constantInts } from './graph-builder.ts'
 import type { GraphBuilder, Rows } from './graph-builder.ts'
 import { linear } from './linear.ts'
@@ -6,28 +7,22 @@ import { GRAPH } from '../../engine/graph-contract.ts'
 import { MICROSOFT, type Value } from '../onnx-model.ts'
 import type { LayerWeights } from '../weights.ts'
 
-export interface AttentionResult {
-  /** (N, H*D), before the output projection. */
-  readonly mixed: Value
-  /** (B, S, KV*D) each: what the cache keeps of these rows, keys rotated. */
-  readonly keys: Value
-  readonly values: Value
+/** A layer's weights, and the cache that its rows are written to and read from. */
+export interface AttentionOptions {
+  readonly weights: LayerWeights
+  readonly cache: CacheStage
 }
 
 /**
- * Grouped-query attention over the cached rows and this forward's rows; who sees whom is in
- * `attention_bias`. The op scales by 1/sqrt(D).
- *
- * The rows are spread to (B, S) first and packed again afterwards. The G query heads that share a
- * key-value head go in as G rows of one head, which costs no copy since they lie group-major: the
- * op would otherwise arrange the same keys and values G times.
+ * Grouped-query attention over the cached rows and this forward's rows, up to the output
+ * projection: (N, H*D). The rows are spread to (B, S) first and packed again afterwards.
  */
 export function attention(
   builder: GraphBuilder,
   layer: number,
   rows: Rows,
-  weights: LayerWeights,
-): AttentionResult {
+  { weights, cache }: AttentionOptions,
+): Value {
   const { model, architecture } = builder
   const { heads, keyValueHeads, headSize } = architecture
   const name = `layer.${layer}.attention`
@@ -51,29 +46,8 @@ export function attention(
     normHeads(builder, key, keyValueHeads, weights.keyNorm),
     keyValueHeads,
   )
-  const groupRows = constantInts(builder, 'shape.group_rows', [0, -1, keyValueSize])
-  const inputs = [
-    model.node(`${name}.group_rows`, 'Reshape', [queries, groupRows]), // (B, S*G, KV*D)
-    appended(builder, GRAPH.pastKey(layer), keys),
-    appended(builder, GRAPH.pastValue(layer), values),
-    GRAPH.attentionBias,
-  ]
-  const mixed = model.node(`${name}.mixed`, 'Attention', inputs, {
-    attributes: { q_num_heads: { int: keyValueHeads }, kv_num_heads: { int: keyValueHeads } },
-  })
-  const flat = constantInts(builder, 'shape.flat', [-1, heads * headSize])
-  const wide = model.node(`${name}.flat`, 'Reshape', [mixed, flat]) // (B*S, H*D)
-  return { mixed: model.node(`${name}.packed`, 'Gather', [wide, GRAPH.packedRows]), keys, values }
-}
-
-/** The cached rows with this forward's behind them: (B, T, KV*D). */
-function appended(builder: GraphBuilder, past: Value, rows: Value): Value {
-  const { keyValueHeads, headSize } = builder.architecture
-  builder.model.input(past, 'float32', ['B', 'T', keyValueHeads * headSize])
-  const inputs = [past, rows, GRAPH.writePositions]
-  return builder.model.node(`${past}.all`, 'TensorScatter', inputs, {
-    attributes: { axis: { int: 1 } },
-  })
+  const mixed = cache.attend({ layer, queries, keys, values })
+  return model.node(`${name}.packed`, 'Gather', [mixed, GRAPH.packedRows])
 }
 
 /** Norm of each head on its own, where the architecture has it. value (B, S, heads*D). */

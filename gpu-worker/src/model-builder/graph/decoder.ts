@@ -1,7 +1,8 @@
-import type { Architecture, GraphFile } from '@setblock/shared'
+import type { Architecture } from '@setblock/shared'
 
 import { attention } from './attention.ts'
-import type { GraphBuilder, Precision, Rows } from './graph-builder.ts'
+import { cacheStage } from './cache-stage.ts'
+import type { GraphBuilder, Precision, Provider, Rows } from './graph-builder.ts'
 import { head } from './head.ts'
 import { linear } from './linear.ts'
 import { mlp } from './mlp.ts'
@@ -9,14 +10,14 @@ import { addAndNorm, rmsNorm } from './norm.ts'
 import { zeroPointsFor } from './quantise.ts'
 import { addRopeTables } from './rope.ts'
 import { GRAPH } from '../../engine/graph-contract.ts'
-import { OnnxModel, type Value } from '../onnx-model.ts'
+import { OnnxModel } from '../onnx-model.ts'
 import { rowsWeight } from '../weight-forms.ts'
 import type { ModelWeights } from '../weights.ts'
 
 export interface DecoderOptions {
   readonly architecture: Architecture
   /** What the graph will run on: it decides how attention gets at the cache. */
-  readonly provider: GraphFile['provider']
+  readonly provider: Provider
   readonly precision: Precision
   /** Rows of the RoPE tables: every position a run may name. */
   readonly positions: number
@@ -26,7 +27,8 @@ export interface DecoderOptions {
 
 /**
  * The whole graph: embed, then per layer norm -> attention -> add and norm -> MLP -> add and norm,
- * then head. Inputs and outputs are those of `engine/graph-contract.ts`.
+ * then head. Inputs and outputs are those of `engine/graph-contract.ts`; where the cache is, is the
+ * affair of attention alone.
  */
 export function buildDecoder(weights: ModelWeights, options: DecoderOptions): OnnxModel {
   const { architecture, provider, precision } = options
@@ -42,7 +44,6 @@ export function buildDecoder(weights: ModelWeights, options: DecoderOptions): On
   model.input(GRAPH.positionIds, 'int64', ['B', 'S'])
   model.input(GRAPH.spreadRows, 'int32', ['B', 'S'])
   model.input(GRAPH.packedRows, 'int32', ['N'])
-  model.input(GRAPH.writePositions, 'int64', ['B'])
   model.input(GRAPH.attentionBias, 'float32', ['B', 1, 'S*G', 'T'])
   model.input(GRAPH.logitRows, 'int32', ['R'])
   addRopeTables(builder, options.positions)
@@ -55,7 +56,7 @@ export function buildDecoder(weights: ModelWeights, options: DecoderOptions): On
   return model
 }
 
-/** Tokens to the read rows' normed hidden states (R, hidden); also emits `new_rows`. */
+/** Tokens to the read rows' normed hidden states (R, hidden). */
 function decoderLayers(builder: GraphBuilder, weights: ModelWeights): Rows {
   const { model, architecture } = builder
   const { hiddenSize, heads, headSize } = architecture
@@ -63,14 +64,12 @@ function decoderLayers(builder: GraphBuilder, weights: ModelWeights): Rows {
   let zeroPoints = zeroPointsFor(builder, 'zero_points', GRAPH.inputIds)
   let residual = model.node('embedded', 'Gather', [embedding, GRAPH.inputIds])
   let normed = rmsNorm(builder, 'layer.0.norm', residual, weights.layers[0]!.attentionNorm)
-  const kept: Value[] = []
+  const cache = cacheStage(builder)
   for (const [index, layer] of weights.layers.entries()) {
     const isLast = index === architecture.layers - 1
     const name = `layer.${index}`
     const hidden = { value: normed, size: hiddenSize, zeroPoints }
-    const attended = attention(builder, index, hidden, layer)
-    kept.push(attended.keys, attended.values)
-    let mixed = attended.mixed
+    let mixed = attention(builder, index, hidden, { weights: layer, cache })
     if (isLast) {
       // From here on only the read rows matter: the others have left their keys and values.
       mixed = model.node(`${name}.attention.read`, 'Gather', [mixed, GRAPH.logitRows])
@@ -87,8 +86,6 @@ function decoderLayers(builder: GraphBuilder, weights: ModelWeights): Rows {
     residual = end.sum
     normed = end.normed
   }
-  model.node(GRAPH.newRows, 'Concat', kept, { attributes: { axis: { int: -1 } } })
-  const keptSize = kept.length * architecture.keyValueHeads * headSize
-  model.output(GRAPH.newRows, 'float32', ['B', 'S', keptSize])
+  cache.finish()
   return { value: normed, size: hiddenSize, zeroPoints }
 }

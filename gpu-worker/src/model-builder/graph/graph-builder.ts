@@ -12,14 +12,17 @@ export function floatType(precision: Precision): FloatType {
   return precision === 'fp16' || precision === 'q4f16' ? 'float16' : 'float32'
 }
 
+/** What runs the graph: each lacks some operators. */
+export type Provider = GraphFile['provider']
+
 /**
  * What every stage needs: the graph under construction, the model's shape, the form of its matmuls.
  */
 export interface GraphBuilder {
   readonly model: OnnxModel
   readonly architecture: Architecture
-  readonly provider: GraphFile['provider']
   readonly precision: Precision
+  readonly provider: Provider
   /** Activations already quantised, by the value they came from. */
   readonly quantised: Map<Value, QuantisedValue>
 }

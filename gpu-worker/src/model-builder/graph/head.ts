@@ -1,6 +1,6 @@
 import { limits } from '@setblock/shared'
 
-import { constantInts } from './graph-builder.ts'
+import { constantFloat, constantInts, constantVector } from './graph-builder.ts'
 import type { GraphBuilder, Rows } from './graph-builder.ts'
 import { linearWithout } from './linear.ts'
 import { GRAPH } from '../../engine/graph-contract.ts'
@@ -25,7 +25,14 @@ export function head(builder: GraphBuilder, rows: Rows, options: HeadOptions): v
     matrix: options.weights,
     blocked: [options.maskTokenId],
   })
-  toInt32(builder, GRAPH.ids, mostLikely(builder, logits, options.weights.outputs))
+  const outputs = options.weights.outputs
+  toInt32(
+    builder,
+    GRAPH.ids,
+    builder.provider === 'webgpu'
+      ? mostLikelyInFloats(builder, logits, outputs)
+      : mostLikely(builder, logits, outputs),
+  )
   model.output(GRAPH.ids, 'int32', ['R'])
   entropyAndLogprob(builder, logits)
   candidates(builder, logits)
@@ -65,6 +72,28 @@ function mostLikely(builder: GraphBuilder, logits: Value, columns: number): Valu
 }
 
 /**
+ * The same in floats, (R): WebGPU casts no int64, and its ArgMax reads a row with one thread. Column
+ * c scores columns - c if it holds the maximum, else far below 0, so the first maximum scores best.
+ */
+function mostLikelyInFloats(builder: GraphBuilder, logits: Value, columns: number): Value {
+  const { model } = builder
+  const lastAxis = constantInts(builder, 'last_axis', [-1])
+  const largest = (name: string, values: Value, keepdims: 0 | 1): Value =>
+    model.node(name, 'ReduceMax', [values, lastAxis], {
+      attributes: { keepdims: { int: keepdims } },
+    })
+  const below = model.node('best.below', 'Sub', [logits, largest('best.max', logits, 1)])
+  const far = constantFloat(builder, 'best.far', 1e20)
+  const order = Float32Array.from({ length: columns }, (_, column) => columns - column)
+  const scores = model.node('best.scores', 'Add', [
+    model.node('best.out_of_reach', 'Mul', [below, far]),
+    constantVector(builder, 'best.order', order),
+  ])
+  const count = constantFloat(builder, 'best.columns', columns)
+  return model.node('best', 'Sub', [count, largest('best.score', scores, 0)])
+}
+
+/**
  * The largest divisor from 128 down, at most half of the row; below 16 the detour would not pay.
  */
 function blockWidth(columns: number): number | undefined {
@@ -73,17 +102,12 @@ function blockWidth(columns: number): number | undefined {
   return undefined
 }
 
-/**
- * -sum(p log p), and the largest log p, which is that of the most likely token. By LogSoftmax, since
- * ReduceLogSumExp costs five times as much as everything here.
- */
+/** -sum(p log p), and the largest log p, which is that of the most likely token. */
 function entropyAndLogprob(builder: GraphBuilder, logits: Value): void {
   const { model } = builder
   model.input(GRAPH.entropyRows, 'int32', ['E'])
   const wanted = model.node('entropy.logits', 'Gather', [logits, GRAPH.entropyRows])
-  const logProbabilities = model.node('entropy.log_p', 'LogSoftmax', [wanted], {
-    attributes: { axis: { int: -1 } },
-  })
+  const logProbabilities = logSoftmax(builder, 'entropy.log_p', wanted)
   const probabilities = model.node('entropy.p', 'Exp', [logProbabilities])
   const terms = model.node('entropy.terms', 'Mul', [probabilities, logProbabilities])
   const lastAxis = constantInts(builder, 'last_axis', [-1])
@@ -98,20 +122,42 @@ function entropyAndLogprob(builder: GraphBuilder, logits: Value): void {
   model.output(GRAPH.logprob, 'float32', ['E'])
 }
 
+/**
+ * On CPU the op, since ReduceLogSumExp costs five times as much as all of the entropy; on WebGPU,
+ * which has none, its parts.
+ */
+function logSoftmax(builder: GraphBuilder, name: string, values: Value): Value {
+  const { model } = builder
+  if (builder.provider !== 'webgpu') {
+    return model.node(name, 'LogSoftmax', [values], { attributes: { axis: { int: -1 } } })
+  }
+  const reduced = (suffix: string, op: string, of: Value): Value => {
+    const lastAxis = constantInts(builder, 'last_axis', [-1])
+    return model.node(`${name}.${suffix}`, op, [of, lastAxis], {
+      attributes: { keepdims: { int: 1 } },
+    })
+  }
+  const below = model.node(`${name}.below`, 'Sub', [values, reduced('max', 'ReduceMax', values)])
+  const total = reduced('total', 'ReduceSum', model.node(`${name}.exp`, 'Exp', [below]))
+  return model.node(name, 'Sub', [below, model.node(`${name}.log`, 'Log', [total])])
+}
+
 function candidates(builder: GraphBuilder, logits: Value): void {
   const { model } = builder
   model.input(GRAPH.topRows, 'int32', ['P'])
   const wanted = model.node('top.logits', 'Gather', [logits, GRAPH.topRows])
   const count = constantInts(builder, 'top.count', [limits.topKMax])
+  const asInt64 = builder.provider === 'webgpu' // which has no cast from it
+  const ids = asInt64 ? GRAPH.topIds : 'top.ids_int64'
   model.multiNode({
     name: 'top',
     op: 'TopK',
     inputs: [wanted, count],
-    outputs: [GRAPH.topValues, 'top.ids_int64'],
+    outputs: [GRAPH.topValues, ids],
   })
-  toInt32(builder, GRAPH.topIds, 'top.ids_int64')
+  if (!asInt64) toInt32(builder, GRAPH.topIds, ids)
   model.output(GRAPH.topValues, 'float32', ['P', limits.topKMax])
-  model.output(GRAPH.topIds, 'int32', ['P', limits.topKMax])
+  model.output(GRAPH.topIds, asInt64 ? 'int64' : 'int32', ['P', limits.topKMax])
 }
 
 /** Token ids fit int32, which JavaScript reads without BigInt. */
