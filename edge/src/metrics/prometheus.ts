@@ -1,5 +1,6 @@
 /** The edge's metrics for Prometheus. Only for Node: nothing that runs on Workers may import this file. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
+import { ERRORS } from '@setblock/shared'
 import type { EdgeMetrics } from './edge-metrics.ts'
 
 export interface PrometheusMetrics extends EdgeMetrics {
@@ -48,6 +49,9 @@ export function createPrometheusMetrics(build: {
     registers,
   })
   info.set(build, 1)
+  // Begun at zero: a counter's first sight of a series is no increase.
+  for (const code of Object.keys(ERRORS)) errors.inc({ code }, 0)
+  for (const outcome of ['done', 'failed']) streams.inc({ kind: 'answer', outcome }, 0)
   const duration = histogram('request_duration_seconds', 'Until the headers of the answer', {
     buckets: ANSWER,
     labelNames: ['route'],

@@ -81,6 +81,14 @@ export class JobMetrics {
     )
   }
 
+  /** Begins the counts of what alerts watch at zero: a counter's first sight of a series is no increase. */
+  begin(model: string): void {
+    for (const code of WATCHED) {
+      this.#refused.inc({ model, code }, 0)
+      this.#errors.inc({ model, code }, 0)
+    }
+  }
+
   /** A job could not be taken; `overloaded` is the one that says that there is too much to do. */
   refused(model: string, code: ErrorCode): void {
     this.#refused.inc({ model, code }, 1)
@@ -151,6 +159,12 @@ export class JobMetrics {
   }
 }
 
+const WATCHED: readonly ErrorCode[] = [
+  'overloaded',
+  'session_unavailable',
+  'deadline_exceeded',
+  'internal_error',
+]
 const FIRST_TOKEN = 'From the arrival of a job to its first token'
 const GAP_TOKEN = 'Gap between two reveals divided by the tokens it brought, once for each token'
 const GAP_CHUNK = 'Gap between two reveals of a job'

@@ -33,8 +33,10 @@ export function createWorkerMetrics(
   for (const { id, provider, precision } of models) {
     build.set({ model: id, version, provider, precision, node: process.version }, 1)
   }
+  const jobs = new JobMetrics(registry)
+  for (const { id } of models) jobs.begin(id)
   return {
-    jobs: new JobMetrics(registry),
+    jobs,
     contentType: registry.contentType,
     text: () => registry.metrics(),
   }
