@@ -25,7 +25,7 @@ class Noise:
     mask_id: int
     prompt_rate: float = 0.1  # share of the prompt's tokens that carry next-token loss
     masked_copies: int = 1  # of the answer, masked as a whole
-    partial_copies: int = 1  # with some tokens revealed
+    partial_rate: float = 0.25  # chance of one more copy, with some tokens revealed; only rules that leave holes need it
     noisy_rows_max: int = 64  # of one copy
 
 
@@ -49,6 +49,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def clean(self) -> "Rows":
+        """Without the noisy rows, which follow the clean ones."""
+        count = self.block.count(NO_BLOCK)
+        return Rows(*(column[:count] for column in self.columns()))
+
 
 def draw_block_length(random: Random) -> int:
     low, high = USUAL_LENGTHS if random.random() < USUAL_RATE else (BLOCK_LENGTH_MIN, BLOCK_LENGTH_MAX)
@@ -68,6 +73,16 @@ def reveal_some(length: int, random: Random) -> list[bool]:
     return revealed
 
 
+def add_block(rows: Rows, tokens: list[int], start: int, revealed: list[bool], mask_id: int) -> None:
+    """One noisy block at position `start`; what is not revealed is masked and scored, but behind the text."""
+    block = len(rows)  # unique in this sequence
+    for position, is_revealed in enumerate(revealed, start):
+        inside = position < len(tokens)
+        shown = inside and is_revealed
+        target = tokens[position] if inside and not shown else IGNORE
+        rows.add(tokens[position] if shown else mask_id, position, start - 1, block, target)
+
+
 def add_noisy_copy(rows: Rows, tokens: list[int], start: int, partial: bool, noise: Noise, random: Random) -> None:
     length = draw_block_length(random)
     first = start + (random.randrange(length) if random.random() < 0.5 else 0)
@@ -76,22 +91,24 @@ def add_noisy_copy(rows: Rows, tokens: list[int], start: int, partial: bool, noi
     skipped = random.randint(0, max(0, len(starts) - blocks_max))
     for block_start in starts[skipped : skipped + blocks_max]:
         revealed = reveal_some(length, random) if partial else [False] * length
-        block = len(rows)  # unique in this sequence
-        for position in range(block_start, block_start + length):
-            inside = position < len(tokens)
-            shown = inside and revealed[position - block_start]
-            target = tokens[position] if inside and not shown else IGNORE
-            rows.add(tokens[position] if shown else noise.mask_id, position, block_start - 1, block, target)
+        add_block(rows, tokens, block_start, revealed, noise.mask_id)
+
+
+def clean_rows(tokens: list[int], answer_start: int, prompt_rate: float, random: Random) -> Rows:
+    rows = Rows()
+    for i, token in enumerate(tokens[:-1]):
+        scored = i + 1 >= answer_start or random.random() < prompt_rate
+        rows.add(token, i, i, NO_BLOCK, tokens[i + 1] if scored else IGNORE)
+    return rows
 
 
 def lay_out(tokens: list[int], answer_start: int, noise: Noise, random: Random) -> Rows:
     """The last token is only a target. `answer_start` >= 1."""
-    rows = Rows()
-    for i, token in enumerate(tokens[:-1]):
-        scored = i + 1 >= answer_start or random.random() < noise.prompt_rate
-        rows.add(token, i, i, NO_BLOCK, tokens[i + 1] if scored else IGNORE)
-    for copy in range(noise.masked_copies + noise.partial_copies):
-        add_noisy_copy(rows, tokens, answer_start, copy >= noise.masked_copies, noise, random)
+    rows = clean_rows(tokens, answer_start, noise.prompt_rate, random)
+    for _ in range(noise.masked_copies):
+        add_noisy_copy(rows, tokens, answer_start, False, noise, random)
+    if random.random() < noise.partial_rate:
+        add_noisy_copy(rows, tokens, answer_start, True, noise, random)
     return rows
 
 

@@ -70,9 +70,8 @@ def micro_batches(sequences: list[Rows], rows_max: int) -> Iterator[Batch]:
 
 def stage_noise(arguments: argparse.Namespace) -> Noise:
     if arguments.stage == "ntp":
-        return Noise(MASK, prompt_rate=1.0, masked_copies=0, partial_copies=0)
-    copies = 0 if arguments.masked_weight == 0 else 1
-    return Noise(MASK, masked_copies=copies, partial_copies=copies)
+        return Noise(MASK, prompt_rate=1.0, masked_copies=0, partial_rate=0)
+    return Noise(MASK)
 
 
 class Steps:
@@ -81,10 +80,11 @@ class Steps:
     def __init__(self, arguments: argparse.Namespace, tokenizer: Tokenizer, context: int) -> None:
         self.tokenizer, self.noise, self.context = tokenizer, stage_noise(arguments), context
         self.rows, self.seed = arguments.rows, arguments.seed
+        self.twin = arguments.stage == "sbd" and arguments.masked_weight == 0
         self.sampler = FileSampler(arguments.documents) if arguments.documents else Sampler()
 
     def draw(self, step: int) -> tuple[list[Rows], int]:
-        """(sequences of at least `rows` rows together, their clean tokens)."""
+        """(sequences of at least `rows` rows together, their clean tokens). A twin's are the same without the noise."""
         random = Random(f"{self.seed}/{step}")
         sequences: list[Rows] = []
         rows = clean = 0
@@ -93,8 +93,9 @@ class Steps:
             tokens = tokens[: self.context]
             if answer_start >= len(tokens):
                 continue
-            sequences.append(lay_out(tokens, answer_start, self.noise, random))
-            rows += len(sequences[-1])
+            sequence = lay_out(tokens, answer_start, self.noise, random)
+            rows += len(sequence)
+            sequences.append(sequence.clean() if self.twin else sequence)
             clean += len(tokens)
         return sequences, clean
 

@@ -71,7 +71,7 @@ def test_every_answer_token_is_scored_and_a_tenth_of_the_prompt():
 
 
 def test_blocks_are_whole_and_the_first_copy_is_masked_as_a_whole():
-    for rows in drawn(Noise(MASK, partial_copies=0)):
+    for rows in drawn(Noise(MASK, partial_rate=0)):
         noisy = [(b, p, t) for t, p, b in zip(rows.ids, rows.positions, rows.block, strict=True) if b != NO_BLOCK]
         blocks = {b: [p for c, p, _ in noisy if c == b] for b, _, _ in noisy}
         lengths = {len(positions) for positions in blocks.values()}
@@ -82,7 +82,7 @@ def test_blocks_are_whole_and_the_first_copy_is_masked_as_a_whole():
 
 
 def test_half_of_the_copies_start_where_the_answer_does_and_the_rest_within_it():
-    starts = [rows.positions[rows.block.index(max(rows.block[: len(TOKENS)]))] for rows in drawn(Noise(MASK, partial_copies=0))]
+    starts = [rows.positions[rows.block.index(max(rows.block[: len(TOKENS)]))] for rows in drawn(Noise(MASK, partial_rate=0))]
     assert 0.4 < sum(start == 4 for start in starts) / len(starts) < 0.75
     assert min(starts) == 4 and max(starts) > 7
 
@@ -95,7 +95,15 @@ def test_a_partly_revealed_block_shows_some_tokens_and_never_all():
 
 
 def test_long_answers_are_noised_in_part():
-    rows = lay_out(list(range(10, 500)), 1, Noise(MASK, noisy_rows_max=64), Random(0))
+    rows = lay_out(list(range(10, 500)), 1, Noise(MASK, partial_rate=1, noisy_rows_max=64), Random(0))
     noisy = [b for b in rows.block if b != NO_BLOCK]
     assert 64 < len(noisy) <= 128
     assert torch.tensor(rows.positions).max() < 500 + 16
+
+
+def test_a_twin_has_the_clean_rows_alone():
+    rows = lay_out(TOKENS, 3, Noise(MASK), Random(1))
+    clean = rows.clean()
+    assert len(clean) == len(TOKENS) - 1 < len(rows)
+    assert clean.ids == TOKENS[:-1] and set(clean.block) == {NO_BLOCK}
+    assert clean.target == rows.target[: len(clean)]
