@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -25,6 +26,7 @@ interface Setup {
 async function start(
   t: TestContext,
   script: NonNullable<FakeWorkerOptions['script']>,
+  drainMs = 1_000,
 ): Promise<Setup> {
   const folder = await mkdtemp(path.join(tmpdir(), 'setblock-edge-'))
   const databaseFile = path.join(folder, 'edge.sqlite')
@@ -42,7 +44,7 @@ async function start(
       SETBLOCK_METRICS_PORT: '0',
     },
     log: (record) => log.push(record),
-    limits: { ...TEST_LIMITS, drainMs: 1_000 },
+    limits: { ...TEST_LIMITS, drainMs },
   })
   t.after(async () => {
     await edge.close()
@@ -185,6 +187,19 @@ for (const [how, leave] of Object.entries(LEAVE)) {
     assert.equal(setup.log[0]?.['status'], 499)
   })
 }
+
+const FOR_EVER_MS = 2 ** 30
+
+test('a connection that never asks holds up no stop', async (t) => {
+  const { edge } = await start(t, write('hi'), FOR_EVER_MS)
+  const silent = connect(Number(new URL(edge.url).port), '127.0.0.1')
+  await once(silent, 'connect')
+  // An answer to somebody else: the server knows of the silent one by now.
+  await (await fetch(`${edge.url}/healthz`)).text()
+  const closed = once(silent.resume(), 'close')
+  await edge.close()
+  await closed
+})
 
 test('a bad environment is named before anything starts', async () => {
   const start = (env: Record<string, string>) => startNodeEdge({ env, log: () => undefined })

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { Resolver } from 'node:dns/promises'
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { gzipSync } from 'node:zlib'
@@ -101,6 +101,7 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
       app.fetch(request, { address: addressOf(incoming, config.addressHeader) }, context),
     overrideGlobalObjects: false,
   }) as Server
+  const idle = new IdleConnections(server)
   const url = await listen(server, config)
   const scraped = metrics && createMetricsServer(metrics)
   const metricsUrl = scraped && `${await listen(scraped, config.metrics!)}/metrics`
@@ -108,8 +109,8 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
     url,
     metricsUrl,
     async close() {
-      await closeServer(server, limits.drainMs)
-      if (scraped !== undefined) await closeServer(scraped, 0)
+      await closeServer(server, idle, limits.drainMs)
+      if (scraped !== undefined) await closeServer(scraped, new IdleConnections(scraped), 0)
       hub.close()
       await Promise.allSettled(running)
       if (database.isOpen) database.close()
@@ -207,11 +208,40 @@ function listen(server: Server, { host, port }: { host: string; port: number }):
   })
 }
 
-async function closeServer(server: Server, drainMs: number): Promise<void> {
+/** Knows which connections wait for an answer. Node itself counts one that never asked as busy. */
+class IdleConnections {
+  readonly #answers = new Map<Socket, number>()
+  #closing = false
+
+  constructor(server: Server) {
+    server.on('connection', (socket) => {
+      this.#answers.set(socket, 0)
+      socket.once('close', () => this.#answers.delete(socket))
+    })
+    server.on('request', ({ socket }, response) => {
+      this.#count(socket, 1)
+      response.once('close', () => this.#count(socket, -1))
+    })
+  }
+
+  /** Ends those that wait for nothing, and from now on every other one behind its answer. */
+  close(): void {
+    this.#closing = true
+    for (const [socket, answers] of this.#answers) if (answers === 0) socket.end()
+  }
+
+  #count(socket: Socket, by: 1 | -1): void {
+    const answers = (this.#answers.get(socket) ?? 0) + by
+    if (this.#answers.has(socket)) this.#answers.set(socket, answers)
+    if (this.#closing && answers === 0) socket.end()
+  }
+}
+
+async function closeServer(server: Server, idle: IdleConnections, drainMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve())
   })
-  server.closeIdleConnections()
+  idle.close()
   const timer = setTimeout(() => server.closeAllConnections(), drainMs)
   await closed
   clearTimeout(timer)

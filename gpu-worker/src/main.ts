@@ -1,4 +1,5 @@
 /** Composition root of the GPU worker: configuration, models, engine threads, HTTP server; SIGTERM and SIGINT drain. */
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serve, type ServerType } from '@hono/node-server'
 import { limits } from '@setblock/shared'
@@ -11,6 +12,9 @@ import { readConfig, type WorkerConfig } from './server/config.ts'
 import { logToStdout } from './server/log.ts'
 import { memoryUse } from './server/status.ts'
 import { openWorkerSessions } from './sessions/worker-sessions.ts'
+
+/** For the last bytes of the last answers, when a worker stops. */
+const CLOSE_GRACE_MS = 1_000
 
 async function main(): Promise<void> {
   const commandLine = readCommandLine(process.argv.slice(2))
@@ -52,9 +56,10 @@ async function main(): Promise<void> {
   const shutDown = (): void => {
     logToStdout('info', 'draining', { activeJobs: models.activeJobs })
     const drained = models.drain(limits.drainMs).then(() => sessions.flush())
-    void Promise.all([announcing?.leave(), drained]).then(() => {
+    void Promise.all([announcing?.leave(), drained]).then(async () => {
       logToStdout('info', 'stopped', { ...memoryUse() })
-      server.close(() => process.exit(0))
+      await closeServer(server)
+      process.exit(0)
     })
   }
   process.once('SIGTERM', shutDown)
@@ -81,6 +86,15 @@ function listen(
       reject(taken ? new Error(`port ${port} on ${host} is in use (SETBLOCK_WORKER_PORT)`) : error)
     })
   })
+}
+
+/** All jobs are over: what is on its way may arrive, whoever is connected for nothing must go. */
+async function closeServer(server: ServerType): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve))
+  // Node counts a connection that has never asked as busy.
+  const timer = setTimeout(() => (server as Server).closeAllConnections(), CLOSE_GRACE_MS)
+  await closed
+  clearTimeout(timer)
 }
 
 function fail(error: unknown): never {

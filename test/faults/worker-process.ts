@@ -1,7 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import {
   importJobSecret,
   parseEvents,
@@ -13,6 +10,7 @@ import {
   type SessionCall,
 } from '@setblock/shared'
 import { repository } from '../../scripts/start/services.ts'
+import { ServiceProcess } from './service-process.ts'
 
 export const JOB_SECRET = 'a secret of the fault suite, long enough to sign with'
 
@@ -23,8 +21,10 @@ export interface WorkerProcessOptions {
   readonly folder?: string
   readonly memoryMb?: number
   readonly diskMb?: number
-  /** More of its environment. */
+  /** Added to its environment. */
   readonly env?: Readonly<Record<string, string>>
+  /** Options of Node itself. */
+  readonly nodeArgs?: readonly string[]
 }
 
 /** Answered before the first event, or the connection broke: the code, or `unreachable`. */
@@ -39,22 +39,21 @@ export class Refused extends Error {
 
 /** A worker as it runs in production: its own process, met over HTTP. */
 export class WorkerProcess {
-  readonly #child: ChildProcess
+  readonly #service: ServiceProcess
   /** Where it answers; no trailing slash. */
   readonly url: string
 
-  private constructor(child: ChildProcess, port: number) {
-    this.#child = child
-    this.url = `http://127.0.0.1:${port}`
+  private constructor(service: ServiceProcess) {
+    this.#service = service
+    this.url = `http://127.0.0.1:${service.ready['port']}`
   }
 
   static async start(options: WorkerProcessOptions): Promise<WorkerProcess> {
     const { modelFolder, precision = 'int8', folder, memoryMb = 64, diskMb = 1024 } = options
-    const script = path.join(repository, 'gpu-worker', 'src', 'main.ts')
-    const child = spawn(process.execPath, [script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+    const { env = {}, nodeArgs } = options
+    const service = await ServiceProcess.start({
+      script: path.join(repository, 'gpu-worker', 'src', 'main.ts'),
       env: {
-        ...process.env,
         SETBLOCK_WORKER_PORT: '0',
         SETBLOCK_MODEL: modelFolder,
         SETBLOCK_PRECISION: precision,
@@ -63,29 +62,34 @@ export class WorkerProcess {
         SETBLOCK_SESSION_MEMORY_MB: String(memoryMb),
         SETBLOCK_SESSION_DISK_MB: String(diskMb),
         ...(folder === undefined ? {} : { SETBLOCK_SESSIONS: folder }),
-        ...options.env,
+        ...env,
       },
+      ...(nodeArgs && { nodeArgs }),
     })
-    // Whatever ends this process, its workers must not live on.
-    const killAtExit = (): void => void child.kill('SIGKILL')
-    process.once('exit', killAtExit)
-    child.once('exit', () => process.off('exit', killAtExit))
-    const port = await readPort(child)
-    return new WorkerProcess(child, port)
+    return new WorkerProcess(service)
   }
 
   get pid(): number {
-    return this.#child.pid!
+    return this.#service.pid
+  }
+
+  /** Stops it in the middle of whatever it does. */
+  pause(): void {
+    this.#service.signal('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#service.signal('SIGCONT')
   }
 
   /** No time for last words. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL')
+    await this.#service.end('SIGKILL')
   }
 
   /** As an operator stops it. */
   async stop(): Promise<void> {
-    await this.#end('SIGTERM')
+    await this.#service.end('SIGTERM')
   }
 
   /** What it says of itself at /readyz. */
@@ -134,33 +138,5 @@ export class WorkerProcess {
     if (response.status === 200) return response
     const { error } = (await response.json()) as { error: { code: string } }
     throw new Refused(error.code)
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const exited = once(this.#child, 'exit')
-    this.#child.kill(signal)
-    await exited
-  }
-}
-
-async function readPort(child: ChildProcess): Promise<number> {
-  const lines = createInterface({ input: child.stdout! })
-  const ended = once(child, 'exit').then(() => {
-    throw new Error('the worker ended before it was ready')
-  })
-  const ready = (async () => {
-    for await (const line of lines) {
-      const record = JSON.parse(line) as { event: string; port?: number }
-      if (record.event === 'ready') return record.port!
-    }
-    throw new Error('the worker said nothing')
-  })()
-  try {
-    return await Promise.race([ready, ended])
-  } finally {
-    ended.catch(() => undefined)
-    // Read on, or a full pipe stops the worker.
-    child.stdout!.resume()
   }
 }

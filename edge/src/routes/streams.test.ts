@@ -175,6 +175,28 @@ test('an answer that was refused is not kept: a repeat tries again', async (t) =
   assert.equal(textOf(await second.text()), TEXT)
 })
 
+test('a refusal tells all who asked at the same moment whether to try again', async (t) => {
+  const verdict = Promise.withResolvers<void>()
+  const error = { message: 'full', type: 'rate_limit_error', param: null, code: 'overloaded' }
+  const refusal = {
+    status: 429,
+    headers: { 'retry-after': '7' },
+    body: JSON.stringify({ error }),
+  }
+  const { post } = await startHarness(t, { refuse: () => verdict.promise.then(() => refusal) })
+  const headers = {
+    authorization: 'Bearer sb-test-key',
+    'content-type': 'application/json',
+    'idempotency-key': 'one',
+  }
+  const asked = Promise.all([1, 2].map(() => post(CHAT, { ...BODY, stream: false }, { headers })))
+  verdict.resolve()
+  for (const answer of await asked) {
+    const advice = ['x-should-retry', 'retry-after'].map((name) => answer.headers.get(name))
+    assert.deepEqual([answer.status, ...advice], [429, 'true', '7'])
+  }
+})
+
 test('a stream that failed can be read to its error, and a repeat generates anew', async (t) => {
   let failures = 1
   const { chat, resume } = await start(t, (job, answer) => {

@@ -170,6 +170,7 @@ async function attach(c: EdgeContext, deps: EdgeDeps, options: AttachOptions): P
     const head = await abortable(run.opened, controller.signal)
     const headers = options.headers ?? repeatHeaders(run)
     headers.set('content-type', head.contentType)
+    for (const [name, value] of head.advice ?? []) headers.set(name, value)
     if (isStream(head)) {
       const after = startOf(c, run)
       c.set('recordTaken', true)

@@ -2,11 +2,17 @@ import { isStream } from './run.ts'
 import type { AnswerHead, Run } from './run.ts'
 import type { StreamHub } from './stream-hub.ts'
 
+const ADVICE = ['x-should-retry', 'retry-after', 'retry-after-ms']
+
 /** Reads an answer to its end, as fast as it comes, into its run. Never rejects. */
 export async function recordAnswer(hub: StreamHub, run: Run, answer: Response): Promise<void> {
   const head: AnswerHead = {
     status: answer.status,
     contentType: answer.headers.get('content-type') ?? 'application/octet-stream',
+    advice: ADVICE.flatMap((name) => {
+      const value = answer.headers.get(name)
+      return value === null ? [] : [[name, value] as const]
+    }),
   }
   run.begin(head)
   try {

@@ -5,6 +5,8 @@ import { EventLog } from './event-log.ts'
 export interface AnswerHead {
   readonly status: number
   readonly contentType: string
+  /** Headers that tell whether and when to try again; of refusals only, which are not stored. */
+  readonly advice?: readonly (readonly [name: string, value: string])[]
 }
 
 export const isStream = ({ contentType }: AnswerHead): boolean =>

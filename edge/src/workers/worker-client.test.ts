@@ -50,7 +50,7 @@ test('what a worker may say reaches the client, what is between us does not', as
     [refusal(400, 'unsupported_parameter'), 400, 'unsupported_parameter'],
     [refusal(504, 'deadline_exceeded'), 504, 'deadline_exceeded'],
     [refusal(503, 'worker_draining'), 503, 'worker_draining'],
-    [refusal(401, 'invalid_job_token'), 500, 'internal_error'],
+    [refusal(401, 'invalid_job_token'), 503, 'worker_unavailable'],
     [refusal(413, 'request_too_large'), 500, 'internal_error'],
     [{ status: 502, body: '<html>bad gateway</html>' }, 503, 'worker_unavailable'],
     [{ status: 404, body: '{}' }, 500, 'internal_error'],
@@ -121,6 +121,17 @@ test('a worker cannot send the edge somewhere else', async (t) => {
   })
   assert.equal((await post(PATH, body)).status, 500)
   assert.equal(inside.jobs.length, 0)
+})
+
+test('a worker that does not believe the token is passed over: its clock may be wrong', async (t) => {
+  const astray = await startFakeWorker({ refuse: () => refusal(401, 'invalid_job_token') })
+  t.after(() => astray.close())
+  const { post, worker } = await startHarness(t, {
+    script: write('hi'),
+    sources: (own) => staticSources([astray.url, own]),
+  })
+  for (let count = 0; count < 2; count++) assert.equal((await post(PATH, body)).status, 200)
+  assert.equal(worker.jobs.length, 2)
 })
 
 test('a refusal that is the request’s own fault is not tried elsewhere', async (t) => {

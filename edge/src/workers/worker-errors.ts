@@ -58,6 +58,8 @@ export async function readRefusal(response: WorkerResponse, bytesMax: number): P
     })
   }
   const { code, message, param } = parsed.data.error
+  // Its clock or its secret is not ours: others may do, and it will when that is put right.
+  if (code === 'invalid_job_token') return unavailable(new Error(message))
   if (!PUBLIC_CODES.has(code)) return ApiError.from(new Error(`a worker refused a job: ${code}`))
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
   const field = param === null ? undefined : (CLIENT_FIELDS[param] ?? param)
@@ -74,6 +76,10 @@ export function toWorkerError(cause: unknown): ApiError {
   if (cause instanceof EventStreamError && cause.fault !== 'truncated') {
     return new ApiError('internal_error', 'the model worker sent an invalid answer', { cause })
   }
+  return unavailable(cause)
+}
+
+function unavailable(cause: unknown): ApiError {
   return new ApiError('worker_unavailable', 'the model worker cannot be reached', { cause })
 }
 

@@ -77,6 +77,12 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
       const watched = (watch = new JobWatch(job, metrics.jobs))
       const prepared = await sessions.jobs.prepare(job, tenant, session)
       watched.prepared(prepared.restoredFrom)
+      // Nobody waits for it any more: a job that lay here while this process stood still has been
+      // given to another worker.
+      if (c.req.raw.signal.aborted) {
+        await prepared.abandon('failed')
+        throw new ApiError('aborted', 'the client left before its job began')
+      }
       const onOver = (last: EndEvent | ErrorEvent): void =>
         log(levelOf(last), 'job', { requestId, ...watched.over(last) })
       const stream = jobStream({ engine, prepared, signal: c.req.raw.signal, watch, onOver })

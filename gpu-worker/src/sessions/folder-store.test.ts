@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
@@ -51,14 +51,20 @@ test('a removed object is gone and may be stored again', async () => {
   assert.equal(await store.putNew('gone', bytes('2')), true)
 })
 
-test('what a killed writer left is no object, and is cleared away', async () => {
+test('what a killed writer left is no object, and is cleared away when nobody writes it any more', async () => {
   const store = new FolderStore(root)
   await store.putNew('left/real', bytes('1'))
-  await writeFile(path.join(root, 'left', '.partial-x'), 'half')
+  const partial = path.join(root, 'left', '.partial-x')
+  await writeFile(partial, 'half')
   assert.deepEqual(
     (await store.list('left')).map(({ name }) => name),
     ['left/real'],
   )
+  await store.removePartials()
+  assert.deepEqual(await readdir(path.join(root, 'left')), ['.partial-x', 'real'])
+  const HOUR_SECONDS = 3600
+  const longAgo = Date.now() / 1000 - HOUR_SECONDS
+  await utimes(partial, longAgo, longAgo)
   await store.removePartials()
   assert.deepEqual(await readdir(path.join(root, 'left')), ['real'])
 })

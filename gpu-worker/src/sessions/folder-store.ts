@@ -5,6 +5,8 @@ import { assertName, type ObjectStore, type StoredObject, type StoreTier } from 
 
 /** Names of files that are being written; never the name of an object. */
 const PARTIAL = '.partial-'
+/** Nobody writes a file for as long as this: its writer has died. */
+const PARTIAL_AGE_MS = 600_000
 
 /**
  * Objects as files of a local folder. A file is written under another name, synced, and linked to
@@ -66,13 +68,17 @@ export class FolderStore implements ObjectStore {
     await unlink(this.#path(name)).catch(absent)
   }
 
-  /** Removes what writers left that were killed; only before any writer of this process starts. */
+  /** Removes what writers left that were killed; other processes may be writing here right now. */
   async removePartials(): Promise<void> {
     const entries = await readdir(this.#root, { withFileTypes: true, recursive: true }).catch(
       absent,
     )
     for (const { parentPath, name } of entries ?? []) {
-      if (name.startsWith(PARTIAL)) await rm(join(parentPath, name), { force: true })
+      if (!name.startsWith(PARTIAL)) continue
+      const path = join(parentPath, name)
+      const facts = await stat(path).catch(absent)
+      const abandoned = facts !== undefined && Date.now() - facts.mtimeMs > PARTIAL_AGE_MS
+      if (abandoned) await rm(path, { force: true })
     }
   }
 

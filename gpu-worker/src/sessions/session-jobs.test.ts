@@ -25,8 +25,8 @@ function setUp() {
   return { sessions, jobs: new SessionJobs({ sessions, blocks }) }
 }
 
-const jobIn = (id: string, onDisconnect: OnDisconnect): Job => ({
-  id: 'job',
+const jobIn = (id: string, onDisconnect: OnDisconnect, jobId = 'job'): Job => ({
+  id: jobId,
   model: 'm',
   tokenIds: [1, 2],
   maxTokens: 10,
@@ -74,10 +74,10 @@ test('a turn ends where its text ended, whether its job is running or over', asy
   assert.equal((await ended).version, 1)
   assert.deepEqual((await ended).tokenIds, [1, 2, 10, 20])
 
-  const over = await jobs.prepare(jobIn('s', 'rollback'), 'tenant', model)
+  const over = await jobs.prepare(jobIn('s', 'rollback', 'job-2'), 'tenant', model)
   over.observe(reveal([2, 3, 4], [10, 20, 30]))
   await over.finish(endAfter(3))
-  const after = await jobs.endTurn('tenant', cut, assert.fail)
+  const after = await jobs.endTurn('tenant', { ...cut, jobId: 'job-2' }, assert.fail)
   assert.deepEqual([after.version, after.tokenIds], [3, [1, 2, 10, 20]])
   const again = await jobs.endTurn('tenant', { ...cut, jobId: 'another', tokens: 1 }, assert.fail)
   assert.equal(again.version, 3)
@@ -91,7 +91,7 @@ test('an appended turn without a bound of its own fills the context', async () =
   await first.finish(endAfter(0))
   const session = { id: 's', onDisconnect: 'rollback' } as const
   const next = (fillContext: boolean): Job => ({
-    ...jobIn('s', 'rollback'),
+    ...jobIn('s', 'rollback', 'job-2'),
     maxTokens: 97,
     session: { ...session, append: { turnEndIds: [], fillContext } },
   })

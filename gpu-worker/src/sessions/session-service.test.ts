@@ -85,6 +85,39 @@ test('one writer at a time, in a process and between processes', async () => {
   assert.equal(await turn(other, 's', [1, 4]), 3)
 })
 
+test('a turn that reaches two workers counts once, whoever is first', async () => {
+  const [one, other] = [open(), open()]
+  await turn(one, 's', [1])
+  const request = { model, turnId: 'turn-2', id: 's', tokenIds: [2], turnEndIds: [] }
+  const [here, there] = [await one.begin('t', request), await other.begin('t', request)]
+  assert.equal((await here.commit([1, 2, 3])).version, 2)
+  assert.equal((await there.commit([1, 2, 3])).version, 2)
+  const late = await other.begin('t', { ...request, ifVersion: 1 })
+  assert.deepEqual(late.tokenIds, [1, 2])
+  assert.equal((await late.commit([1, 2, 3])).version, 2)
+  assert.deepEqual((await one.get('t', 's')).tokenIds, [1, 2, 3])
+})
+
+test('a turn that reaches two workers and ends differently is a conflict', async () => {
+  const [one, other] = [open(), open()]
+  const request = { model, turnId: 'turn-1', id: 's', tokenIds: [2] }
+  const [here, there] = [await one.begin('t', request), await other.begin('t', request)]
+  await here.commit([2, 3])
+  await refuses(there.commit([2, 4]), 'session_conflict')
+  const again = await other.begin('t', request)
+  assert.equal((await again.commit([2, 3])).version, 1)
+})
+
+test('a turn whose beginning is not kept any more is a conflict, not a second turn', async () => {
+  const service = open()
+  for (const tokenIds of [[1], [1, 2]]) await turn(service, 's', tokenIds)
+  const request = { model, turnId: 'turn-3', id: 's', tokenIds: [3, 4], turnEndIds: [] }
+  await (await service.begin('t', request)).commit([1, 2, 3, 4, 5])
+  await service.cutTurn('t', { id: 's', turnId: 'turn-3', tokens: 4 })
+  await service.flush()
+  await refuses(service.begin('t', request), 'session_conflict')
+})
+
 test('a released turn leaves no trace', async () => {
   const service = open()
   await turn(service, 's', [1])

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { ApiError, limits } from '@setblock/shared'
 import type { SessionModel } from './session-model.ts'
 import type { SessionState, SessionStates } from './session-states.ts'
@@ -112,7 +113,8 @@ export class SessionService {
 
   /**
    * Begins a turn; whoever gets it must commit or release it. A session that is named for the first
-   * time is created, unless the turn builds on what it should hold.
+   * time is created, unless the turn builds on what it should hold. A turn that is part of the
+   * session already begins where it began before.
    * @throws ApiError `session_busy`, `session_conflict`, `session_not_found`; `invalid_request` if
    * the session is another model's
    */
@@ -121,7 +123,10 @@ export class SessionService {
     const model = { id: request.model.id, tokenizerSha256: request.model.tokenizerSha256 }
     const release = this.#occupy(tenant, id)
     try {
-      const before = await this.#options.states.load(tenant, id)
+      const { states } = this.#options
+      const before = await (turnId === undefined
+        ? states.load(tenant, id)
+        : states.loadBefore(tenant, id, turnId))
       const living = before !== undefined && this.#lives(before) ? before : undefined
       if (living === undefined && (turnEndIds !== undefined || ifVersion !== undefined))
         throw notFound(id)
@@ -133,7 +138,7 @@ export class SessionService {
         tokenIds:
           turnEndIds === undefined ? tokenIds : appended(base.tokenIds, turnEndIds, tokenIds),
         commit: (after) =>
-          this.#replace(tenant, from, { tokenIds: [...after], turnId, model }).finally(release),
+          this.#commit(tenant, from, { tokenIds: [...after], turnId, model }).finally(release),
         release,
       }
     } catch (error) {
@@ -160,6 +165,27 @@ export class SessionService {
   /** Resolves when the work behind the answers is done. */
   async flush(): Promise<void> {
     await Promise.all(this.#pruning)
+  }
+
+  /**
+   * A turn may arrive twice: a worker that was given up on may have gone on with it. Where the same
+   * turn has been stored with the same text, it counts once and for both.
+   */
+  async #commit(
+    tenant: string,
+    from: SessionState,
+    change: Pick<SessionState, 'tokenIds' | 'turnId' | 'model'>,
+  ): Promise<SessionState> {
+    try {
+      return await this.#replace(tenant, from, change)
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'session_conflict') throw error
+      const stored = await this.#options.states.load(tenant, from.id)
+      const { turnId, tokenIds } = change
+      const same = turnId !== undefined && stored?.turnId === turnId
+      if (same && isDeepStrictEqual(stored.tokenIds, tokenIds)) return stored
+      throw error
+    }
   }
 
   async #replace(

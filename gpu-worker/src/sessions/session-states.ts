@@ -58,6 +58,21 @@ export class SessionStates {
   }
 
   /**
+   * The newest state that a turn has not made: what the turn builds on, also when it has arrived
+   * twice and is part of the session already.
+   * @throws ApiError `session_conflict` if that state is not kept any more, `session_corrupt`
+   */
+  async loadBefore(tenant: string, id: string, turnId: string): Promise<SessionState | undefined> {
+    const names = await this.#names(folderOf(tenant, id))
+    for (let name = names.pop(); name !== undefined; name = names.pop()) {
+      const state = await this.#open(tenant, name)
+      if (state.turnId !== turnId) return state
+      if (names.length === 0 && state.version > 1) throw changedElsewhere(id)
+    }
+    return undefined
+  }
+
+  /**
    * Durable once resolved.
    * @throws ApiError `session_conflict` if that version exists already.
    */
@@ -66,9 +81,7 @@ export class SessionStates {
     const data = Buffer.from(JSON.stringify(state))
     const sealed = seal(toLabel(name), data, this.#key(tenant))
     if (await this.#options.store.putNew(name, sealed).catch(unavailable)) return
-    throw new ApiError('session_conflict', `session: ${state.id} was changed elsewhere meanwhile`, {
-      param: 'session',
-    })
+    throw changedElsewhere(state.id)
   }
 
   /** Removes what newer versions have replaced. */
@@ -143,6 +156,12 @@ function nameOf(folder: string, version: number): string {
 
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('base64url')
+}
+
+function changedElsewhere(id: string): ApiError {
+  return new ApiError('session_conflict', `session: ${id} was changed elsewhere meanwhile`, {
+    param: 'session',
+  })
 }
 
 /** A store that is full, read-only or out of reach: the same turn may succeed later. */

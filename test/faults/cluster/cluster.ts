@@ -1,0 +1,177 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { findPort } from '../../../scripts/start/ports.ts'
+import { repository } from '../../../scripts/start/services.ts'
+import { bundledModel } from '../../eval/provenance.ts'
+import { ServiceProcess } from '../service-process.ts'
+import { JOB_SECRET, WorkerProcess } from '../worker-process.ts'
+import { FaultProxy } from './fault-proxy.ts'
+
+const ADMIN_KEY = 'admin-key-of-the-fault-suite-long-enough'
+/** Enough that no client of the suite is ever told to wait for its allowance. */
+const ALLOWANCE = { requests_per_minute: 1_000_000, tokens_per_minute: 1_000_000_000 }
+const CLOCK_PRELOAD = path.join(import.meta.dirname, 'clock-preload.cjs')
+
+export interface ClusterOptions {
+  /** For the edge's database, clocks and the like. */
+  readonly root: string
+  /** Where all workers keep sessions; without it each forgets them when it ends. */
+  readonly sessionsFolder?: string
+  readonly workers: number
+  /** Megabytes of keys and values between turns, for each worker. */
+  readonly memoryMb?: number
+}
+
+/** A worker, the way to it, and the clock it goes by. */
+export class Seat {
+  readonly proxy: FaultProxy
+  readonly #start: () => Promise<WorkerProcess>
+  readonly #clockFile: string
+  #worker: WorkerProcess
+  #up = true
+
+  constructor(
+    worker: WorkerProcess,
+    proxy: FaultProxy,
+    options: { clockFile: string; start: () => Promise<WorkerProcess> },
+  ) {
+    this.#worker = worker
+    this.proxy = proxy
+    this.#clockFile = options.clockFile
+    this.#start = options.start
+  }
+
+  get worker(): WorkerProcess {
+    return this.#worker
+  }
+
+  /** Whether there is a worker at all; it may be paused or out of reach. */
+  get up(): boolean {
+    return this.#up
+  }
+
+  /** Ends the worker, at once or as an operator would, and starts another one after a while. */
+  async replace(how: 'kill' | 'stop', absentMs: number): Promise<void> {
+    this.#up = false
+    await this.#worker[how]()
+    await new Promise((resolve) => setTimeout(resolve, absentMs))
+    this.#worker = await this.#start()
+    this.proxy.targetPort = portOf(this.#worker)
+    this.#up = true
+  }
+
+  setClock(offsetMs: number): void {
+    writeFileSync(this.#clockFile, String(offsetMs))
+  }
+
+  async close(): Promise<void> {
+    this.#worker.resume()
+    await this.#worker.kill()
+    await this.proxy.close()
+  }
+}
+
+const portOf = (worker: WorkerProcess): number => Number(new URL(worker.url).port)
+
+async function takeSeat(options: ClusterOptions, index: number): Promise<Seat> {
+  const { root, sessionsFolder: folder, memoryMb } = options
+  const clockFile = path.join(root, `worker-${index}.clock`)
+  const start = (): Promise<WorkerProcess> =>
+    WorkerProcess.start({
+      modelFolder: bundledModel,
+      ...(folder !== undefined && { folder }),
+      ...(memoryMb !== undefined && { memoryMb }),
+      diskMb: 16,
+      env: { SETBLOCK_TEST_CLOCK_FILE: clockFile },
+      nodeArgs: ['--require', CLOCK_PRELOAD],
+    })
+  const worker = await start()
+  return new Seat(worker, await FaultProxy.start(portOf(worker)), { clockFile, start })
+}
+
+/** Workers behind an edge on Node, each a process of its own, with a faulty way between them. */
+export class Cluster {
+  readonly seats: readonly Seat[]
+  /** Where the edge answers; stays the same when it is started anew. */
+  readonly url: string
+  readonly #root: string
+  #edge: ServiceProcess
+  #outages = 0
+  #edgeUp = true
+
+  private constructor(seats: readonly Seat[], root: string, url: string, edge: ServiceProcess) {
+    this.seats = seats
+    this.#root = root
+    this.url = url
+    this.#edge = edge
+  }
+
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const { root, workers } = options
+    const seats = await Promise.all(
+      Array.from({ length: workers }, (_, index) => takeSeat(options, index)),
+    )
+    const port = await findPort({ host: '127.0.0.1', port: 0, option: 'none' })
+    const edge = await startEdge(root, port, seats)
+    return new Cluster(seats, root, `http://127.0.0.1:${port}`, edge)
+  }
+
+  get edge(): ServiceProcess {
+    return this.#edge
+  }
+
+  /** Rises with everything that may break connections of clients. */
+  get outages(): number {
+    return this.#outages
+  }
+
+  get edgeUp(): boolean {
+    return this.#edgeUp
+  }
+
+  async replaceEdge(signal: 'SIGKILL' | 'SIGTERM', absentMs: number): Promise<void> {
+    this.#outages += 1
+    this.#edgeUp = false
+    await this.#edge.end(signal)
+    await new Promise((resolve) => setTimeout(resolve, absentMs))
+    this.#edge = await startEdge(this.#root, Number(new URL(this.url).port), this.seats)
+    this.#edgeUp = true
+  }
+
+  setEdgeClock(offsetMs: number): void {
+    writeFileSync(edgeClock(this.#root), String(offsetMs))
+  }
+
+  async createKey(tenant: string): Promise<string> {
+    const response = await fetch(`${this.url}/v1/admin/keys`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ tenant, name: 'faults', ...ALLOWANCE }),
+    })
+    if (response.status !== 201) throw new Error(`no key: ${await response.text()}`)
+    return ((await response.json()) as { key: string }).key
+  }
+
+  async close(): Promise<void> {
+    await this.#edge.end('SIGKILL')
+    await Promise.all(this.seats.map((seat) => seat.close()))
+  }
+}
+
+const edgeClock = (root: string): string => path.join(root, 'edge.clock')
+
+function startEdge(root: string, port: number, seats: readonly Seat[]): Promise<ServiceProcess> {
+  return ServiceProcess.start({
+    script: path.join(repository, 'edge', 'src', 'node.ts'),
+    nodeArgs: ['--require', CLOCK_PRELOAD],
+    env: {
+      SETBLOCK_EDGE_PORT: String(port),
+      SETBLOCK_MODEL: bundledModel,
+      SETBLOCK_DATABASE: path.join(root, 'edge.sqlite'),
+      SETBLOCK_JOB_SECRET: JOB_SECRET,
+      SETBLOCK_ADMIN_KEY: ADMIN_KEY,
+      GPU_WORKERS: seats.map(({ proxy }) => proxy.url).join(),
+      SETBLOCK_TEST_CLOCK_FILE: edgeClock(root),
+    },
+  })
+}
