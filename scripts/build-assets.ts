@@ -89,7 +89,7 @@ function parseManifest(file: string, bytes: Buffer): Manifest {
 
 async function readAsset(file: string): Promise<Buffer> {
   const bytes = await readFile(file).catch((error: unknown) => {
-    throw new Error(`cannot read ${file}; has the model been built (npm run build-model)?`, {
+    throw new Error(`cannot read ${file}; has the model been built (npx setblock build)?`, {
       cause: error,
     })
   })

@@ -2,7 +2,7 @@
 
     python finetune.py --base ~/Qwen3-0.6B --data chats.jsonl --out ../models/my-model
     torchrun --nproc-per-node 8 finetune.py --base ... --data ... --out ...        # FSDP over eight GPUs
-    npm run build-model -- models/my-model                                         # then serve it
+    npx setblock build models/my-model                                             # then serve it
 
 Data: JSON Lines, each line {"text": ".."} (all of it is learned) or {"messages": [{"role": "..", "content": ".."}, ..]}
 (every assistant turn is learned, rendered with the base's chat template). A run that was interrupted goes on from

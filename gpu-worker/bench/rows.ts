@@ -80,7 +80,7 @@ async function randomLike(
   const contextLength = Number(context)
   const random = await writeRandomCheckpoint({ ...shape, contextLength, seed: 1 })
   try {
-    await buildModel(random.folder, form)
+    await buildModel({ folder: random.folder, targets: [form === 'int8' ? 'cpu-int8' : form] })
     return await loadModel(random.folder, form)
   } finally {
     await random.remove()

@@ -3,6 +3,7 @@ import process from 'node:process'
 import { CliError, type Command } from './command.ts'
 
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  build: async () => (await import('./build.ts')).build,
   chat: async () => (await import('./chat.ts')).chat,
   keys: async () => (await import('./keys.ts')).keys,
 }

@@ -140,7 +140,7 @@ async function readModelId(folder: string): Promise<string> {
   } catch {
     throw new StartError(
       `there is no model in ${folder} (setblock.json is missing); choose a folder with --model, ` +
-        'or build one with npm run build-model',
+        'or build one with npx setblock build',
     )
   }
   try {

@@ -82,7 +82,7 @@ export async function randomModel(name: ShapeName): Promise<string> {
   const stamp = path.join(folder, 'builder.sha256')
   const digest = await digestOf(GRAPH_BUILDERS)
   if ((await readFile(stamp, 'utf8').catch(() => '')) !== digest) {
-    await buildModel(folder, 'int8')
+    await buildModel({ folder, targets: ['cpu-int8'] })
     await writeFile(stamp, digest)
   }
   return folder

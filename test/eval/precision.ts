@@ -30,7 +30,7 @@ async function idsOf(engine: Engine, rows: Omit<SequenceRows, 'sequence'>): Prom
 
 const folder = await mkdtemp(path.join(tmpdir(), 'setblock-precision-'))
 await cp(bundledModel, folder, { recursive: true })
-await buildModel(folder, 'fp32')
+await buildModel({ folder, targets: ['fp32'] })
 const options = { threads: 1, spinning: false, sequencesMax: 1 }
 const int8 = await createOnnxEngine(await loadModel(bundledModel, 'int8'), options)
 const fp32 = await createOnnxEngine(await loadModel(folder, 'fp32'), options)

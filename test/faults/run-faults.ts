@@ -35,7 +35,7 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
   const model = 'setblock-nano'
   const random = new Random(seed)
   const counts = noCounts()
-  await buildModel(modelFolder, 'fp32')
+  await buildModel({ folder: modelFolder, targets: ['fp32'] })
   const memoryless = { modelFolder, memoryMb: 0 }
   const oracles = {
     int8: await WorkerProcess.start(memoryless),

@@ -121,7 +121,7 @@ def stop_ids(model: nn.Module, tokenizer) -> list[int]:
 
 
 def save_folder(out: Path, model: nn.Module, tokenizer, facts: dict[str, object]) -> None:
-    """What `npm run build-model -- <folder>` reads: bf16 weights in one file, tokenizer with its template, setblock.source.json."""
+    """What `npx setblock build <folder>` reads: bf16 weights in one file, tokenizer with its template, setblock.source.json."""
     model.to(torch.bfloat16)
     # A base may carry sampling settings that a plain save refuses; the server takes none from here.
     model.generation_config = GenerationConfig(eos_token_id=facts["eosTokenIds"], pad_token_id=facts["padTokenId"])

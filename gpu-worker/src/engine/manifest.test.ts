@@ -18,7 +18,7 @@ before(async () => {
   ;({ folder, remove } = await writeRandomCheckpoint())
 })
 beforeEach(async () => {
-  await buildModel(folder, 'int8')
+  await buildModel({ folder, targets: ['cpu-int8'] })
 })
 after(() => remove())
 

@@ -26,7 +26,7 @@ async function setUp(precision: 'fp32' | 'int8', overrides: Partial<RandomModel>
   const { folder, remove } = await writeRandomCheckpoint(overrides)
   cleanUps.push(remove)
   const reference = await readReferenceModel(folder)
-  await buildModel(folder, precision)
+  await buildModel({ folder, targets: [precision === 'int8' ? 'cpu-int8' : precision] })
   const options = { threads: 1, spinning: false, sequencesMax: 3 }
   const engine = await createOnnxEngine(await loadModel(folder, precision), options)
   cleanUps.push(() => engine.dispose())
@@ -236,7 +236,7 @@ test('int8: a row is the same to the last bit with one thread and with three', a
   const shape = { hiddenSize: 96, headSize: 32, intermediateSize: 176, vocabularySize: 288 }
   const { folder, remove } = await writeRandomCheckpoint({ seed: 43, ...shape })
   cleanUps.push(remove)
-  await buildModel(folder, 'int8')
+  await buildModel({ folder, targets: ['cpu-int8'] })
   const model = await loadModel(folder, 'int8')
   const one = await createOnnxEngine(model, { threads: 1, spinning: false, sequencesMax: 1 })
   const three = await createOnnxEngine(model, { threads: 3, spinning: true, sequencesMax: 1 })
@@ -259,7 +259,7 @@ test('an engine that may use more threads for many rows answers as one that may 
   const { engine } = await setUp('int8', { seed: 53 })
   const { folder, remove } = await writeRandomCheckpoint({ seed: 53 })
   cleanUps.push(remove)
-  await buildModel(folder, 'int8')
+  await buildModel({ folder, targets: ['cpu-int8'] })
   const options = { threads: 1, wideThreads: 2, spinning: false, sequencesMax: 1 }
   const tuned = await createOnnxEngine(await loadModel(folder, 'int8'), options)
   cleanUps.push(() => tuned.dispose())
@@ -276,7 +276,7 @@ test('an engine that may use more threads for many rows answers as one that may 
 test('the budget of the caches decides how many sequences there are', async () => {
   const { folder, remove } = await writeRandomCheckpoint()
   cleanUps.push(remove)
-  await buildModel(folder, 'fp32')
+  await buildModel({ folder, targets: ['fp32'] })
   const model = await loadModel(folder, 'fp32')
   const options = { threads: 1, spinning: false, sequencesMax: 4 }
   const slotBytes = 4 * 320 * 32 * 4 // planes, positions, values, bytes

@@ -1,125 +1,199 @@
+import { mkdir, rmdir } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+
 import { manifestSchema } from '@setblock/shared'
 import type { GraphFile, Manifest } from '@setblock/shared'
 
 import { buildGraph } from './build-graph.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { readBytes, readJson, sha256 } from './folder-files.ts'
-import type { Precision } from './graph/graph-builder.ts'
-import { TOKENIZER_BYTES_MAX } from './limits.ts'
+import { readJson, sha256 } from './folder-files.ts'
 import { sha256OfFile } from '../engine/file-digest.ts'
 import { ModelError } from '../engine/model-error.ts'
-import { writeGraph, writeWhole } from './write-graph.ts'
+import type { SourceOptions } from './source.ts'
+import { graphName, TARGETS } from './targets.ts'
+import type { GraphForm, Target } from './targets.ts'
+import { TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from './tokenizer.ts'
+import type { Tokenizer } from './tokenizer.ts'
+import { weightBytes, writeGraph, writeWhole } from './write-graph.ts'
 
 const MANIFEST_FILE = 'setblock.json'
-const TOKENIZER_FILE = 'tokenizer.json'
-const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json'
 
-export interface BuildReport {
-  readonly graphFile: string
-  readonly graphBytes: number
+export interface BuildRequest {
+  /** Of the checkpoint, as Hugging Face lays it out. */
+  readonly folder: string
+  /** The model folder to write; the checkpoint's own if absent. */
+  readonly out?: string
+  readonly targets: readonly Target[]
+  readonly source?: SourceOptions
+  /** Larger weights lie beside their graph; GRAPH_INLINE_BYTES_MAX if absent. */
+  readonly inlineBytesMax?: number
+  readonly onProgress?: (progress: BuildProgress) => void
+}
+
+/** How far one pass over the weights is. */
+export interface BuildProgress {
+  /** 'digest': hashing the checkpoint. Otherwise the graph file that is being written. */
+  readonly stage: string
+  readonly bytesDone: number
+  readonly bytesTotal: number
+  /** Of `bytesDone`, what an earlier build had written. */
+  readonly bytesResumed: number
+}
+
+export interface BuiltGraph {
+  readonly target: Target
+  readonly file: string
+  /** The graph and the data beside it. */
+  readonly bytes: number
   readonly nodeCount: number
 }
 
+export interface BuildReport {
+  readonly manifest: Manifest
+  readonly graphs: readonly BuiltGraph[]
+  /** Bytes of the checkpoint's weight files. */
+  readonly checkpointBytes: number
+  /** The tokenizer is of a kind that the edge cannot turn into text. */
+  readonly isTokenizerForeign: boolean
+  readonly addedMaskId?: number
+}
+
 /**
- * Turns a checkpoint folder into a model folder: writes `graph.<precision>.onnx`, then
- * `setblock.json` naming it with its digest. A graph of another precision stays listed if it is of
- * the same weights.
+ * Turns a checkpoint folder into a model folder: its tokenizer, a graph for each target, and
+ * `setblock.json`, which names all of them with their digests. Graphs for other targets stay listed
+ * if they are of the same model. All that can be wrong is checked before anything is written.
+ *
+ * @throws ModelError naming the file, field or tensor.
  */
-export async function buildModel(
-  folder: string,
-  precision: Precision,
-  provider: GraphFile['provider'] = 'cpu',
-): Promise<BuildReport> {
-  const checkpoint = await openCheckpoint(folder)
+export async function buildModel(request: BuildRequest): Promise<BuildReport> {
+  const { folder, out = folder } = request
+  const fallbackId = basename(resolve(out))
+  const checkpoint = await openCheckpoint(folder, { ...request.source, fallbackId })
   try {
-    const tokenizer = await tokenizerFacts(folder)
-    const weights = await weightFacts(folder, checkpoint)
-    const model = buildGraph(checkpoint, { provider, precision })
-    const others = await otherGraphs(folder, { checkpoint, weights, provider, precision })
-    const manifest = (graph: GraphFile) =>
-      checkManifest({
-        formatVersion: 1,
-        ...checkpoint.source,
-        architecture: checkpoint.architecture,
-        graphs: [...others, graph].sort((a, b) => b.precision.localeCompare(a.precision)),
-        weights,
-        tokenizer,
-      })
-    const file = graphName(provider, precision)
-    const entry = { provider, precision, file }
-    manifest({ ...entry, sha256: weights.sha256 }) // refused before the work, not after it
-    const { bytes, ...written } = await writeGraph(model, {
-      folder,
-      file,
-      identity: weights.sha256,
-    })
-    const json = `${JSON.stringify(manifest({ ...entry, ...written }), null, 2)}\n`
-    await writeWhole(folder, MANIFEST_FILE, [new TextEncoder().encode(json)])
-    return { graphFile: file, graphBytes: bytes, nodeCount: model.nodeCount }
+    return await buildFrom(checkpoint, { ...request, out })
   } finally {
     await checkpoint.files.close()
   }
 }
 
-function graphName(provider: GraphFile['provider'], precision: Precision): string {
-  return provider === 'cpu' ? `graph.${precision}.onnx` : `graph.${provider}-${precision}.onnx`
+type Build = BuildRequest & { readonly out: string }
+
+async function buildFrom(checkpoint: Checkpoint, build: Build): Promise<BuildReport> {
+  const { addedMaskId, tokenizer, files } = checkpoint
+  if (addedMaskId !== undefined && resolve(build.out) === resolve(build.folder)) {
+    const reason = 'would change the checkpoint’s own tokenizer: give another folder with --out'
+    throw new ModelError('--add-mask-token', reason)
+  }
+  const planned = build.targets.map((target) => ({ target, ...planGraph(checkpoint, target) }))
+  const NO_DIGEST = '0'.repeat(64)
+  describe(checkpoint, {
+    graphs: planned.map(({ form, file }) => ({ ...form, file, sha256: NO_DIGEST })),
+    weights: { file: files.fileNames[0]!, sha256: NO_DIGEST },
+  })
+  const isNew = (await mkdir(build.out, { recursive: true })) !== undefined
+  try {
+    const weights = await digestWeights(checkpoint, build)
+    let graphs = await unchangedGraphs(checkpoint, build, weights)
+    const built: BuiltGraph[] = []
+    let manifest: Manifest | undefined
+    for (const { target, form, file, model } of planned) {
+      const { bytes, ...written } = await writeGraph(model, {
+        folder: build.out,
+        file,
+        identity: JSON.stringify(weights),
+        ...(build.inlineBytesMax !== undefined && { inlineBytesMax: build.inlineBytesMax }),
+        onWeights: progressOf(build, file, weightBytes(model.lazyTensors)),
+      })
+      graphs = [...graphs.filter((graph) => graph.file !== file), { ...form, ...written }]
+      manifest = describe(checkpoint, { graphs, weights })
+      await writeFacts(build.out, tokenizer, manifest)
+      built.push({ target, file, bytes, nodeCount: model.nodeCount })
+    }
+    return {
+      manifest: manifest!,
+      graphs: built,
+      checkpointBytes: files.bytes,
+      isTokenizerForeign: !tokenizer.isByteLevel,
+      ...(addedMaskId !== undefined && { addedMaskId }),
+    }
+  } catch (error) {
+    if (isNew) await rmdir(build.out).catch(() => undefined) // stays if something is in it
+    throw error
+  }
 }
 
-async function weightFacts(folder: string, { files }: Checkpoint): Promise<Manifest['weights']> {
-  const [file, ...shards] = files.fileNames
-  const digest = (name: string) => sha256OfFile(folder, name)
-  const facts = { file: file!, sha256: await digest(file!) }
+/** The manifest comes last: it names all others. */
+async function writeFacts(out: string, tokenizer: Tokenizer, manifest: Manifest): Promise<void> {
+  for (const { file, bytes } of tokenizer.files()) {
+    const present = await sha256OfFile(out, file).catch(() => undefined)
+    if (present !== sha256([bytes])) await writeWhole(out, file, [bytes])
+  }
+  const json = `${JSON.stringify(manifest, null, 2)}\n`
+  await writeWhole(out, MANIFEST_FILE, [new TextEncoder().encode(json)])
+}
+
+function planGraph(checkpoint: Checkpoint, target: Target) {
+  const form: GraphForm = TARGETS[target]
+  return { form, file: graphName(form), model: buildGraph(checkpoint, form) }
+}
+
+function progressOf({ onProgress }: Build, stage: string, bytesTotal: number) {
+  let [bytesDone, bytesResumed] = [0, 0]
+  return ({ bytes, resumed }: { bytes: number; resumed: boolean }): void => {
+    bytesDone += bytes
+    if (resumed) bytesResumed += bytes
+    onProgress?.({ stage, bytesDone, bytesTotal, bytesResumed })
+  }
+}
+
+async function digestWeights(
+  { files }: Checkpoint,
+  { folder, onProgress }: Build,
+): Promise<Manifest['weights']> {
+  let bytesDone = 0
+  const bytesTotal = files.bytes
+  const digest = async (file: string) => ({
+    file,
+    sha256: await sha256OfFile(folder, file, (bytes) => {
+      bytesDone = Math.min(bytesDone + bytes, bytesTotal)
+      onProgress?.({ stage: 'digest', bytesDone, bytesTotal, bytesResumed: 0 })
+    }),
+  })
+  const [first, ...shards] = files.fileNames
+  const facts = await digest(first!)
   if (shards.length === 0) return facts
-  const digests: { file: string; sha256: string }[] = []
-  for (const shard of shards) digests.push({ file: shard, sha256: await digest(shard) })
+  const digests: (typeof facts)[] = []
+  for (const shard of shards) digests.push(await digest(shard))
   return { ...facts, shards: digests }
 }
 
-async function tokenizerFacts(folder: string): Promise<Manifest['tokenizer']> {
-  const digest = async (file: string) =>
-    sha256([await readBytes(folder, file, TOKENIZER_BYTES_MAX)])
-  return {
-    file: TOKENIZER_FILE,
-    sha256: await digest(TOKENIZER_FILE),
-    configFile: TOKENIZER_CONFIG_FILE,
-    configSha256: await digest(TOKENIZER_CONFIG_FILE),
-  }
-}
+/** What a graph depends on. */
+const MODEL_FACTS = [
+  'weights',
+  'architecture',
+  'maskTokenId',
+  'contextLength',
+  'maxBlockLength',
+] as const satisfies (keyof Manifest)[]
 
-/**
- * Graphs of an earlier build that still hold: same weights and same source, file present and
- * unchanged.
- */
-async function otherGraphs(
-  folder: string,
-  {
-    checkpoint,
-    weights,
-    provider,
-    precision,
-  }: {
-    checkpoint: Checkpoint
-    weights: Manifest['weights']
-    provider: GraphFile['provider']
-    precision: Precision
-  },
+/** Graphs of an earlier build that still hold: same model, files present and unchanged. */
+async function unchangedGraphs(
+  checkpoint: Checkpoint,
+  { out, targets }: Build,
+  weights: Manifest['weights'],
 ): Promise<GraphFile[]> {
-  const previous = await previousManifest(folder)
-  const { maskTokenId, contextLength, maxBlockLength } = checkpoint.source
-  if (
-    JSON.stringify(previous?.weights) !== JSON.stringify(weights) ||
-    previous?.maskTokenId !== maskTokenId ||
-    previous.contextLength !== contextLength ||
-    previous.maxBlockLength !== maxBlockLength ||
-    JSON.stringify(previous.architecture) !== JSON.stringify(checkpoint.architecture)
-  ) {
-    return []
-  }
+  // The last build's manifest; none, or one that no longer parses, is replaced without fuss.
+  const json = await readJson(out, MANIFEST_FILE).catch(() => undefined)
+  const previous = manifestSchema.safeParse(json).data
+  if (previous === undefined) return []
+  const current = describe(checkpoint, { graphs: previous.graphs, weights })
+  if (MODEL_FACTS.some((fact) => !isDeepStrictEqual(previous[fact], current[fact]))) return []
+  const rebuilt = targets.map((target) => graphName(TARGETS[target]))
   const kept: GraphFile[] = []
   for (const graph of previous.graphs) {
-    const isRebuilt = graph.provider === provider && graph.precision === precision
-    if (!isRebuilt && (await isUnchanged(folder, graph))) kept.push(graph)
+    if (!rebuilt.includes(graph.file) && (await isUnchanged(out, graph))) kept.push(graph)
   }
   return kept
 }
@@ -132,15 +206,31 @@ async function isUnchanged(folder: string, graph: GraphFile): Promise<boolean> {
   return true
 }
 
-/** The last build's manifest; none, or one that no longer parses, is replaced without fuss. */
-async function previousManifest(folder: string): Promise<Manifest | undefined> {
-  const json = await readJson(folder, MANIFEST_FILE).catch(() => undefined)
-  return manifestSchema.safeParse(json).data
-}
-
-function checkManifest(manifest: Manifest): Manifest {
-  const parsed = manifestSchema.safeParse(manifest)
+/** The manifest. @throws ModelError naming the first field that is wrong. */
+function describe(
+  { source, architecture, tokenizer }: Checkpoint,
+  { graphs, weights }: Pick<Manifest, 'graphs' | 'weights'>,
+): Manifest {
+  const [main, config] = tokenizer.files().map(({ bytes }) => sha256([bytes]))
+  const parsed = manifestSchema.safeParse({
+    formatVersion: 1,
+    ...source,
+    architecture,
+    graphs: graphs.toSorted((a, b) => order(a) - order(b)),
+    weights,
+    tokenizer: {
+      file: TOKENIZER_FILE,
+      sha256: main,
+      configFile: TOKENIZER_CONFIG_FILE,
+      configSha256: config,
+    },
+  })
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]!
   throw new ModelError(`${MANIFEST_FILE} ${issue.path.join('.')}`, issue.message)
+}
+
+/** As the targets are listed. */
+function order(graph: GraphForm): number {
+  return Object.values(TARGETS).findIndex((form) => graphName(form) === graphName(graph))
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Hash } from 'node:crypto'
+import { constants } from 'node:fs'
 import { appendFile, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -33,19 +34,17 @@ export async function writeDataFile(
   const { folder, file, identity, onSource = () => undefined } = options
   const { partial, journal } = workFiles(folder, file)
   const begun = await readJournal(journal, identity)
-  if (begun.length === 0) {
-    await writeFile(journal, `${JSON.stringify({ identity })}\n`)
-  }
-  const handle = await open(partial, begun.length === 0 ? 'w+' : 'r+')
+  const handle = await open(partial, constants.O_RDWR | constants.O_CREAT)
   const output = { handle, hash: createHash('sha256'), position: 0 }
   try {
     const done = await verify(output, sources, begun)
+    await writeFile(journal, [{ identity }, ...begun.slice(0, done)].map(toLine).join(''))
     for (const [index, placed] of sources.entries()) {
       const resumed = index < done
       if (!resumed) {
         await writeSource(output, placed)
         const sha256 = output.hash.copy().digest('hex')
-        await appendFile(journal, `${JSON.stringify({ end: placed.end, sha256 })}\n`)
+        await appendFile(journal, toLine({ end: placed.end, sha256 }))
       }
       const bytes = placed.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
       onSource({ name: placed.source.name, bytes, resumed })
@@ -88,6 +87,10 @@ async function readJournal(path: string, identity: string): Promise<JournalEntry
     entries.push(entry)
   }
   return entries
+}
+
+function toLine(entry: object): string {
+  return `${JSON.stringify(entry)}\n`
 }
 
 function parseLine(line: string): unknown {

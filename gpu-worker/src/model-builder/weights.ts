@@ -1,6 +1,7 @@
 import type { Architecture } from '@setblock/shared'
 
 import { ModelError } from '../engine/model-error.ts'
+import { withMeanRow } from './mask-row.ts'
 import { groupMajorPlace, matrix, stacked } from './matrix.ts'
 import type { Matrix, MatrixPart } from './matrix.ts'
 import type { FileTensor, TensorFiles } from './tensor-files.ts'
@@ -33,14 +34,23 @@ export interface ModelWeights {
   readonly head: Matrix
 }
 
-/** Picks a checkpoint's tensors by their Hugging Face names and checks every shape. */
+/**
+ * Picks a checkpoint's tensors by their Hugging Face names and checks every shape.
+ *
+ * @param architecture as the files have it
+ * @param addedToken id of a token whose rows in embedding and head become the mean of the others
+ */
 export async function readWeights(
   files: TensorFiles,
   architecture: Architecture,
+  addedToken?: number,
 ): Promise<ModelWeights> {
   const { hiddenSize, vocabularySize, layers, tiedEmbeddings } = architecture
-  const rows = (name: string) => matrix(take(files, name, [vocabularySize, hiddenSize]))
-  const embedding = rows('model.embed_tokens.weight')
+  const rows = async (name: string) => {
+    const tensor = take(files, name, [vocabularySize, hiddenSize])
+    return addedToken === undefined ? matrix(tensor) : withMeanRow(tensor, addedToken)
+  }
+  const embedding = await rows('model.embed_tokens.weight')
   const layerWeights: LayerWeights[] = []
   for (let index = 0; index < layers; index++) {
     layerWeights.push(await readLayer(files, architecture, `model.layers.${index}.`))
@@ -49,7 +59,7 @@ export async function readWeights(
     embedding,
     layers: layerWeights,
     finalNorm: await takeVector(files, 'model.norm.weight', hiddenSize),
-    head: tiedEmbeddings ? embedding : rows('lm_head.weight'),
+    head: tiedEmbeddings ? embedding : await rows('lm_head.weight'),
   }
 }
 

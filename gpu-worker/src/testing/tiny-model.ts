@@ -19,6 +19,6 @@ export async function buildTinyModel(
   await cp(goldenFolder(name), folder, { recursive: true })
   await writeFile(join(folder, 'tokenizer.json'), '{}')
   await writeFile(join(folder, 'tokenizer_config.json'), '{}')
-  await buildModel(folder, precision)
+  await buildModel({ folder, targets: [precision === 'int8' ? 'cpu-int8' : precision] })
   return { folder, remove: () => rm(folder, { recursive: true }) }
 }
