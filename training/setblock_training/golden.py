@@ -87,11 +87,18 @@ def text(
     return {"prompt": prompt, **setting, "tokens": tokens, "forwards": forwards}
 
 
+def write_empty_tokenizer(folder: Path) -> None:
+    """Fixtures are fed with token ids; a checkpoint without these files would be refused."""
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_text("{}\n")
+
+
 def write_fixture(folder: Path, config: ModelConfig, seed: int) -> None:
     export_hf(folder, random_model(config, seed), BOS, END, PAD, torch.float32)
     model = load_hf(folder)
     facts = source_facts(folder.name, config.max_position_embeddings, {"createdBy": "setblock_training.golden", "license": "Apache-2.0"})
     (folder / "setblock.source.json").write_text(json.dumps(facts, indent=2) + "\n")
+    write_empty_tokenizer(folder)
     generator = torch.Generator().manual_seed(seed)
     cases = [
         case(model, "causal", 20, [], generator),

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-from .golden import rows_visible
+from .golden import rows_visible, write_empty_tokenizer
 from .layout import BLOCK_LENGTH_MAX
 
 VOCABULARY, CONTEXT = 128, 96
@@ -111,6 +111,7 @@ def write_fixture(folder: Path, seed: int) -> None:
     size = SHARD_BYTES if folder.name.endswith("sharded") else 1_000_000
     model.to(dtype).save_pretrained(folder, max_shard_size=size)
     (folder / "setblock.source.json").write_text(json.dumps(source_facts(folder.name), indent=2) + "\n")
+    write_empty_tokenizer(folder)
     # Read again: casting the model has rounded its rotation frequencies as well.
     model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     golden = {

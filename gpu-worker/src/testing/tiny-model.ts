@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildModel } from '../model-builder/build-model.ts'
@@ -17,8 +17,6 @@ export async function buildTinyModel(
 ): Promise<TinyModel> {
   const folder = await mkdtemp(join(tmpdir(), 'setblock-tiny-'))
   await cp(goldenFolder(name), folder, { recursive: true })
-  await writeFile(join(folder, 'tokenizer.json'), '{}')
-  await writeFile(join(folder, 'tokenizer_config.json'), '{}')
   await buildModel({ folder, targets: [precision === 'int8' ? 'cpu-int8' : precision] })
   return { folder, remove: () => rm(folder, { recursive: true }) }
 }
