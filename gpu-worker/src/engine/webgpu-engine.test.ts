@@ -37,7 +37,7 @@ after(async () => {
 async function setUp(overrides: Partial<RandomModel> = {}) {
   const { folder, remove } = await writeRandomCheckpoint(overrides)
   cleanUps.push(remove)
-  await buildModel(folder, 'fp32')
+  await buildModel({ folder, targets: ['fp32'] })
   const cpuOptions = { threads: 1, spinning: false, sequencesMax: 3 }
   const cpu = await createOnnxEngine(await loadModel(folder, 'fp32'), cpuOptions)
   const gpu = await createWebGpuEngine(await webGpuModel(folder, 'fp32'), { sequencesMax: 3 })
@@ -197,7 +197,7 @@ test(
   async () => {
     const { folder, remove } = await writeRandomCheckpoint()
     cleanUps.push(remove)
-    await buildModel(folder, 'fp32')
+    await buildModel({ folder, targets: ['fp32'] })
     const cpuGraph = await loadModel(folder, 'fp32')
     await assert.rejects(createWebGpuEngine(cpuGraph, { sequencesMax: 1 }), ModelError)
     const model = await webGpuModel(folder, 'fp32')

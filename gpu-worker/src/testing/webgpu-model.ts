@@ -18,8 +18,11 @@ export async function withoutWebGpu(): Promise<string | false> {
 }
 
 /** Builds the WebGPU form of a checkpoint into its folder. */
-export async function webGpuModel(folder: string, precision: Precision): Promise<LoadedModel> {
-  await buildModel(folder, precision, 'webgpu')
+export async function webGpuModel(
+  folder: string,
+  precision: Exclude<Precision, 'int8'>,
+): Promise<LoadedModel> {
+  await buildModel({ folder, targets: [`webgpu-${precision}`] })
   const manifest = await readManifest(folder)
   return loadForm(folder, manifest, chooseForm(manifest, 'webgpu', precision))
 }
