@@ -5,7 +5,7 @@
  *
  *     npm run build:assets [-- MODEL_FOLDER ...]
  *
- * Without arguments: the model in SETBLOCK_MODEL, or else every folder in models/. SETBLOCK_ASSETS
+ * Without arguments: the models in SETBLOCK_MODEL, separated by commas, or else every folder in models/. SETBLOCK_ASSETS
  * names another folder to write.
  */
 import { createHash } from 'node:crypto'
@@ -101,7 +101,8 @@ async function readAsset(file: string): Promise<Buffer> {
 async function chooseFolders(): Promise<string[]> {
   const named = parseArgs({ allowPositionals: true }).positionals
   if (named.length > 0) return named
-  if (process.env.SETBLOCK_MODEL !== undefined) return [process.env.SETBLOCK_MODEL]
+  const { SETBLOCK_MODEL: list } = process.env
+  if (list !== undefined) return list.split(',').map((folder) => folder.trim())
   const entries = await readdir(modelsFolder, { withFileTypes: true }).catch(() => [])
   const found = entries.filter((entry) => entry.isDirectory())
   if (found.length === 0) throw new Error(`there is no model folder in ${modelsFolder}`)

@@ -42,7 +42,12 @@ const edgeSchema = z.object({
 
 const nodeSchema = edgeSchema.extend({
   SETBLOCK_DATABASE: z.string({ error: 'must be set' }).min(1),
-  SETBLOCK_MODEL: z.string().min(1).optional(),
+  /** Model folders, separated by commas. */
+  SETBLOCK_MODEL: z
+    .string()
+    .transform(splitList)
+    .pipe(z.array(z.string()).min(1, { error: 'names no folder' }))
+    .optional(),
   SETBLOCK_PLAYGROUND: z.string().min(1).optional(),
   SETBLOCK_EDGE_HOST: z.string().min(1).default('127.0.0.1'),
   SETBLOCK_EDGE_PORT: z.coerce.number().int().min(0).max(65_535).default(8787),
@@ -76,7 +81,7 @@ export function readNodeConfig(env: unknown) {
   return {
     edge: toConfig(parsed),
     databaseFile: parsed.SETBLOCK_DATABASE,
-    modelFolder: parsed.SETBLOCK_MODEL,
+    modelFolders: parsed.SETBLOCK_MODEL,
     pageFolder: parsed.SETBLOCK_PLAYGROUND,
     host: parsed.SETBLOCK_EDGE_HOST,
     port: parsed.SETBLOCK_EDGE_PORT,

@@ -14,6 +14,10 @@ export type EdgeLimits = { readonly [Name in keyof Limits]: number } & {
   readonly readinessMs: number
   /** Workers that one edge knows of. */
   readonly workersMax: number
+  /** How long it is believed which models the workers have loaded. */
+  readonly modelListMs: number
+  /** Bytes of a worker's answer about its models. */
+  readonly modelAnswerBytesMax: number
   /** How long a list of workers from a registry object, or from DNS, is used. */
   readonly workerListMs: number
   /** Longest wait for one answer of a name server. */
@@ -86,6 +90,8 @@ export const edgeLimits: EdgeLimits = Object.freeze({
   workerAnswerMs: 15_000,
   readinessMs: 2_000,
   workersMax: 256,
+  modelListMs: 5_000,
+  modelAnswerBytesMax: 64 * 1024,
   workerListMs: 2_000,
   dnsAnswerMs: 1_000,
   workerFailuresMax: 2,

@@ -48,9 +48,9 @@ export interface NodeEdgeOptions {
 export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge> {
   const { env, log, limits = edgeLimits } = options
   const config = readNodeConfig(env)
-  const folder = config.modelFolder ?? BUNDLED_MODEL
+  const { modelFolders = [BUNDLED_MODEL] } = config
   const models = createModelSource({
-    folders: () => Promise.resolve([folder]),
+    folders: () => Promise.resolve(modelFolders),
     read: async (folder, file) => new Uint8Array(await readFile(path.join(folder, file))),
   })
   // Loaded now, so that a folder without a model stops the start and not the first request.

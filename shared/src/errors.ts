@@ -62,6 +62,8 @@ export const ERRORS = Object.freeze({
   internal_error: row(500, 'server_error', true),
   worker_unavailable: row(503, 'overloaded', true),
   worker_draining: row(503, 'overloaded', true),
+  // The edge and the worker have different files of one model: as a rule one is about to be updated.
+  model_mismatch: row(503, 'overloaded', true),
   deadline_exceeded: row(504, 'server_error', true),
 })
 

@@ -13,6 +13,8 @@ const name = (charactersMax: number) =>
     .max(charactersMax)
     .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'must be letters, digits, and . _ : - inside')
 
+/** A digest in lower-case hexadecimal. */
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
 export const modelIdSchema = name(limits.modelIdCharactersMax)
 export const modeSchema = z.enum(['verified', 'sbd', 'ntp'])
 export const ruleSchema = z.enum(['entropy-bound', 'strict', 'threshold', 'confidence', 'prefix'])
@@ -39,6 +41,8 @@ export const samplingSchema = z.strictObject({
 export const jobSchema = z.strictObject({
   id: name(limits.jobIdCharactersMax),
   model: modelIdSchema,
+  /** Of the file that made the ids: they mean nothing to a model with another one. */
+  tokenizerSha256: sha256Schema.optional(),
   tokenIds: z.array(tokenId).min(1).max(limits.promptTokensMax),
   session: jobSessionSchema.optional(),
   decoding: decodingSchema,

@@ -1,11 +1,11 @@
 import * as z from 'zod'
-import { blockLengthSchema, modeSchema, ruleSchema, modelIdSchema } from './job.ts'
+import { blockLengthSchema, modeSchema, modelIdSchema, ruleSchema, sha256Schema } from './job.ts'
 import { gammaSchema } from './gamma.ts'
 import { limits } from './limits.ts'
 
 const size = z.int().min(1)
 const tokenId = z.int().min(0).max(limits.tokenIdMax)
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits')
+const sha256 = sha256Schema
 /** A name inside the model folder: no separators, so it cannot lead out of it. */
 const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be a plain file name')
 

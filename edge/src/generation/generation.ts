@@ -82,12 +82,12 @@ interface JobOptions {
 function startJob({ workers, job, tenant, reducer, tally, signal }: JobOptions) {
   const upstream = new AbortController()
   follow(signal, upstream)
-  const accepted = workers.open(job, { tenant, signal: upstream.signal })
-  accepted.catch(() => undefined)
+  const opened = workers.open(job, { tenant, signal: upstream.signal })
+  opened.catch(() => undefined)
 
   async function* read(): AsyncGenerator<TextEvent> {
     try {
-      for await (const event of await accepted) {
+      for await (const event of (await opened).events) {
         tally.see(event)
         const texts = reducer.push(event)
         for (const text of texts) if (text.type === 'end') tally.end(text.usage)
@@ -108,10 +108,10 @@ function startJob({ workers, job, tenant, reducer, tally, signal }: JobOptions) 
   /** Tells the worker where the text of a session's turn ended; the turn is durable then. */
   async function closeTurn(tokens: number): Promise<SessionVersion> {
     const call = { operation: 'end-turn', id: job.session!.id, jobId: job.id, tokens } as const
-    const { sessions } = await workers.session(call, { tenant, signal })
+    const { sessions } = await (await opened).session(call, { tenant, signal })
     return { id: call.id, version: sessions[0]!.version }
   }
-  return { accepted, events: read() }
+  return { accepted: opened, events: read() }
 }
 
 /** A whole choice, for clients that want no stream. */

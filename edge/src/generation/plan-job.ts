@@ -41,6 +41,7 @@ function planJob({ request, model, limits, id, seed }: PlanOptions): Job {
   const job: Job = {
     id,
     model: manifest.id,
+    tokenizerSha256: manifest.tokenizer.sha256,
     tokenIds,
     decoding: planDecoding(request, model),
     sampling: {

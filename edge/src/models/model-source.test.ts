@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { test } from 'node:test'
+import { sha256Hex } from '@setblock/shared'
 import { createTinySource, TINY_FOLDER } from '../test-support/tiny-model.ts'
 import { createModelSource } from './model-source.ts'
 
@@ -40,4 +41,42 @@ test('a manifest that is none is refused', async () => {
     read: () => Promise.resolve(new TextEncoder().encode('{"formatVersion": 2}')),
   })
   await assert.rejects(source.list(), { code: 'internal_error' })
+})
+
+test('two folders of one id are refused', async () => {
+  const source = createModelSource({
+    folders: () => Promise.resolve(['one', 'other']),
+    read: (_folder, file) => readTiny(file),
+  })
+  await assert.rejects(source.list(), /two model folders have the id tiny/)
+})
+
+test('a model without a chat template refuses messages by name, and encodes text', async () => {
+  const { chat_template: _, ...config } = JSON.parse(
+    new TextDecoder().decode(await readTiny('tokenizer_config.json')),
+  ) as Record<string, unknown>
+  const configBytes = new TextEncoder().encode(JSON.stringify(config))
+  const manifest = JSON.parse(new TextDecoder().decode(await readTiny('setblock.json'))) as {
+    tokenizer: object
+  }
+  const configSha256 = await sha256Hex(configBytes)
+  const tokenizer = { ...manifest.tokenizer, configSha256 }
+  const files: Record<string, Uint8Array<ArrayBuffer>> = {
+    'tokenizer_config.json': configBytes,
+    'setblock.json': new TextEncoder().encode(JSON.stringify({ ...manifest, tokenizer })),
+  }
+  const source = createModelSource({
+    folders: () => Promise.resolve(['any']),
+    read: async (_folder, file) => files[file] ?? readTiny(file),
+  })
+  const model = await source.find('tiny')
+  assert.ok(model !== undefined && model.tokenizer.encodeText('hi').length > 0)
+  const messages = [{ role: 'user', content: 'hi' }] as const
+  const refusal = {
+    code: 'invalid_request',
+    param: 'messages',
+    message: /tiny has no chat template/,
+  }
+  assert.throws(() => model.encodeChat(messages), refusal)
+  assert.throws(() => model.encodeChat.following(messages), refusal)
 })

@@ -1,4 +1,4 @@
-import { manifestSchema, parseWith, sha256Hex } from '@setblock/shared'
+import { ApiError, manifestSchema, parseWith, sha256Hex } from '@setblock/shared'
 import type { Manifest } from '@setblock/shared'
 import * as z from 'zod'
 import { createChatEncoder } from '../tokenizer/chat-template.ts'
@@ -10,6 +10,7 @@ import type { TextTokenizer } from '../tokenizer/text-tokenizer.ts'
 export interface EdgeModel {
   readonly manifest: Manifest
   readonly tokenizer: TextTokenizer
+  /** @throws ApiError where the tokenizer's configuration has no chat template. */
   readonly encodeChat: ChatEncoder
 }
 
@@ -23,7 +24,7 @@ export interface ModelSource {
 /** Reads one file of a model folder. */
 export type ReadModelFile = (folder: string, file: string) => Promise<Uint8Array<ArrayBuffer>>
 
-const configSchema = z.looseObject({ chat_template: z.string() })
+const configSchema = z.looseObject({ chat_template: z.string().optional() })
 
 /**
  * Models from folders that hold `setblock.json` and the tokenizer files it names. Each is loaded
@@ -35,9 +36,13 @@ export function createModelSource(options: {
 }): ModelSource {
   const { read } = options
   const folders = once(options.folders)
-  const manifests = once(async () =>
-    Promise.all((await folders()).map((folder) => readManifest(folder, read))),
-  )
+  const manifests = once(async () => {
+    const all = await Promise.all((await folders()).map((folder) => readManifest(folder, read)))
+    const ids = all.map(({ id }) => id)
+    const repeated = ids.find((id, index) => ids.indexOf(id) < index)
+    if (repeated !== undefined) throw new Error(`two model folders have the id ${repeated}`)
+    return all
+  })
   const models = new Map<string, () => Promise<EdgeModel>>()
 
   return {
@@ -77,7 +82,24 @@ async function loadModel(
     throw new Error(`the tokenizer has ${tokenizer.vocabularySize} tokens, not ${vocabularySize}`)
   }
   const { chat_template: template, ...variables } = config
-  return { manifest, tokenizer, encodeChat: createChatEncoder({ template, tokenizer, variables }) }
+  const encodeChat =
+    template === undefined
+      ? noChat(manifest)
+      : createChatEncoder({ template, tokenizer, variables })
+  return { manifest, tokenizer, encodeChat }
+}
+
+/** A model that was trained on no conversations has no form for them; it completes text. */
+function noChat({ id, tokenizer }: Manifest): ChatEncoder {
+  const refuse = (): never => {
+    const file = tokenizer.configFile
+    throw new ApiError(
+      'invalid_request',
+      `messages: ${id} has no chat template (${file}); send a prompt to /v1/completions`,
+      { param: 'messages' },
+    )
+  }
+  return Object.assign(refuse, { following: refuse })
 }
 
 async function readChecked(options: {

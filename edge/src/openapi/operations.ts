@@ -26,6 +26,7 @@ const GENERATION_ERRORS: readonly ErrorCode[] = [
   'overloaded',
   'worker_unavailable',
   'worker_draining',
+  'model_mismatch',
   'deadline_exceeded',
   'session_not_found',
   'session_busy',
@@ -161,8 +162,8 @@ export const otherPaths: ZodOpenApiPathsObject = {
       tags: ['Models'],
       summary: 'List the models',
       responses: {
-        '200': json(answers.modelListSchema, 'All models.'),
-        ...errorResponses([...WITH_KEY, ...EVERYWHERE]),
+        '200': json(answers.modelListSchema, 'All models that a worker has loaded.'),
+        ...errorResponses(['worker_unavailable', ...WITH_KEY, ...EVERYWHERE]),
       },
     },
   },
@@ -174,7 +175,7 @@ export const otherPaths: ZodOpenApiPathsObject = {
       requestParams: { path: z.object({ id: z.string() }) },
       responses: {
         '200': json(answers.modelSchema, 'The model.'),
-        ...errorResponses(['model_not_found', ...WITH_KEY, ...EVERYWHERE]),
+        ...errorResponses(['model_not_found', 'worker_unavailable', ...WITH_KEY, ...EVERYWHERE]),
       },
     },
   },

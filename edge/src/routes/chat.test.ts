@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseSse, startHarness } from '../test-support/harness.ts'
 import { clientUsageOf, FINGERPRINT, write, writeAndWait } from '../test-support/scripts.ts'
-import { loadTiny, TINY } from '../test-support/tiny-model.ts'
+import { loadTiny, TINY, TINY_LOADED } from '../test-support/tiny-model.ts'
 
 const { tokenizer, encodeChat } = await loadTiny()
 const PATH = '/v1/chat/completions'
@@ -90,6 +90,7 @@ test('the job is the request with the manifest’s defaults', async (t) => {
   assert.deepEqual(worker.jobs[0], {
     id: 'chatcmpl-id2',
     model: 'tiny',
+    tokenizerSha256: TINY_LOADED[0]?.tokenizerSha256,
     tokenIds: encodeChat([{ role: 'user', content: 'hi' }]),
     decoding: { mode: 'verified', gamma: 0.35, rule: 'strict', blockLength: 8 },
     sampling: { temperature: 0, topP: 1, topK: 0, seed: 4711 },

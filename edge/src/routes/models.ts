@@ -4,20 +4,28 @@ import { Hono } from 'hono'
 import type { EdgeBindings, EdgeDeps } from '../deps.ts'
 
 /** What can be asked, in OpenAI's form with the facts that are particular to block decoding. */
-export function modelRoutes({ models }: EdgeDeps): Hono<EdgeBindings> {
+export function modelRoutes(deps: EdgeDeps): Hono<EdgeBindings> {
   return new Hono<EdgeBindings>()
     .get('/models', async (c) => {
-      const manifests = await models.list()
+      const manifests = await listServed(deps)
       return c.json({ object: 'list', data: manifests.map(describeModel) })
     })
     .get('/models/:id', async (c) => {
       const id = c.req.param('id')
-      const manifest = (await models.list()).find((candidate) => candidate.id === id)
+      const manifest = (await listServed(deps)).find((candidate) => candidate.id === id)
       if (manifest === undefined) {
         throw new ApiError('model_not_found', 'there is no such model here', { param: 'model' })
       }
       return c.json(describeModel(manifest))
     })
+}
+
+/** The models whose text the edge knows and whose weights a worker has loaded, and both the same. */
+async function listServed({ models, workers }: EdgeDeps): Promise<Manifest[]> {
+  const [offered, loaded] = await Promise.all([models.list(), workers.loaded()])
+  return offered.filter(({ id, tokenizer }) =>
+    loaded.some((model) => model.id === id && model.tokenizerSha256 === tokenizer.sha256),
+  )
 }
 
 function describeModel({ id, name, contextLength, maxBlockLength, defaults }: Manifest) {

@@ -10,6 +10,7 @@ import {
   verifyJobToken,
 } from '@setblock/shared'
 import type { Job, JobEvent } from '@setblock/shared'
+import { TINY_LOADED } from './tiny-model.ts'
 
 export const JOB_SECRET = 'a secret for tests, of forty-one letters.'
 
@@ -34,6 +35,8 @@ export interface FakeWorkerOptions {
   /** Asked before a job is accepted; a refusal is sent instead of events. */
   refuse?: () => Refusal | undefined | Promise<Refusal | undefined>
   ready?: boolean
+  /** What it has loaded; by default the tiny model as it is. */
+  models?: readonly { id: string; tokenizerSha256: string }[]
 }
 
 /** A worker made of a script: a real HTTP server on loopback that checks tokens like a real one. */
@@ -72,7 +75,10 @@ export async function startFakeWorker(options: FakeWorkerOptions): Promise<FakeW
   }
 
   const server = createServer((incoming, outgoing) => {
-    if (incoming.url === '/readyz') outgoing.writeHead(options.ready === false ? 503 : 200).end()
+    const { models = TINY_LOADED } = options
+    if (incoming.url === '/v1/models') outgoing.writeHead(200).end(JSON.stringify({ models }))
+    else if (incoming.url === '/readyz')
+      outgoing.writeHead(options.ready === false ? 503 : 200).end()
     else if (incoming.url !== '/v1/jobs') outgoing.writeHead(404).end()
     else takeJob(incoming, outgoing).catch(() => outgoing.destroy())
   })

@@ -13,6 +13,14 @@ export function createTinySource(): ModelSource {
   })
 }
 
+/** What a worker says that has loaded it. */
+export const TINY_LOADED = [
+  {
+    id: 'tiny',
+    tokenizerSha256: '204dec5c54217e2da9e5367c961c988b4e516be97f7649df689b093808cc6e5f',
+  },
+]
+
 export async function loadTiny(): Promise<EdgeModel> {
   const model = await createTinySource().find('tiny')
   if (model === undefined) throw new Error('the fixture is missing')

@@ -16,6 +16,9 @@ export interface SignedPost {
   readonly signal: AbortSignal
 }
 
+/** How a worker refuses a job of which it has not the model, or another one of that name. */
+export const LACKS_MODEL = ['model_not_found', 'model_mismatch']
+
 export const NOBODY = 'there is no model worker to ask'
 
 /** How everything reaches a worker: as a POST whose token signs its body and names the tenant. */
@@ -62,23 +65,23 @@ export function createSignedPosts(options: {
 
   /**
    * Asks one worker after the other, those that failed lately last, as long as each refuses with a
-   * code of `askNext`.
+   * code of `askNext`. Of several refusals that of a worker with the model says most.
    */
   async function sendToFirst(
     urls: readonly string[],
     askNext: ReadonlySet<string>,
     post: SignedPost,
   ): Promise<{ url: string; response: WorkerResponse }> {
-    let refusal: unknown = new ApiError('worker_unavailable', NOBODY)
+    let refusal: ApiError | undefined
     for (const url of health.order(urls)) {
       try {
         return { url, response: await send(url, post) }
       } catch (error) {
         if (!(error instanceof ApiError) || !askNext.has(error.code)) throw error
-        refusal = error
+        if (refusal === undefined || !LACKS_MODEL.includes(error.code)) refusal = error
       }
     }
-    throw refusal
+    throw refusal ?? new ApiError('worker_unavailable', NOBODY)
   }
 
   return { sign, send, sendToFirst }

@@ -5,6 +5,7 @@ import type { JobEvent } from '@setblock/shared'
 import { closedUrl, startFakeWorker } from '../test-support/fake-worker.ts'
 import type { Refusal } from '../test-support/fake-worker.ts'
 import { parseSse, startHarness, staticSources, TEST_LIMITS } from '../test-support/harness.ts'
+import { TINY_LOADED } from '../test-support/tiny-model.ts'
 import { revealsOf, startOf, usageOf, write } from '../test-support/scripts.ts'
 
 const PATH = '/v1/completions'
@@ -246,4 +247,43 @@ test('a worker that falls silent is given up; one that sends blank lines is not'
     },
   })
   assert.equal((await slow.post(PATH, body)).status, 200)
+})
+
+test('a job goes to a worker that has its model, whichever is asked first', async (t) => {
+  for (const code of ['model_not_found', 'model_mismatch']) {
+    const without = await startFakeWorker({ refuse: () => refusal(404, code) })
+    t.after(() => without.close())
+    const { post, worker } = await startHarness(t, {
+      script: write('hi'),
+      sources: (own) => staticSources([without.url, own]),
+    })
+    for (const session of [undefined, undefined, 'one', 'two', 'three', 'four']) {
+      assert.equal((await post(PATH, { ...body, session })).status, 200)
+    }
+    assert.equal(worker.jobs.length, 6)
+    assert.ok(worker.jobs.every((job) => job.tokenizerSha256 === TINY_LOADED[0]?.tokenizerSha256))
+  }
+})
+
+test('that a worker lacks the model hides no other reason', async (t) => {
+  const without = await startFakeWorker({ refuse: () => refusal(404, 'model_not_found') })
+  t.after(() => without.close())
+  const { post } = await startHarness(t, {
+    refuse: () => refusal(429, 'overloaded'),
+    sources: (own) => staticSources([without.url, own]),
+  })
+  for (let count = 0; count < 2; count++) assert.equal((await post(PATH, body)).status, 429)
+})
+
+test('a model that no worker has, or only with another tokenizer, is refused as such', async (t) => {
+  for (const [code, status] of [
+    ['model_not_found', 404],
+    ['model_mismatch', 503],
+  ] as const) {
+    const { post } = await startHarness(t, { refuse: () => refusal(status, code) })
+    const response = await post(PATH, body)
+    const { error } = (await response.json()) as ErrorBody
+    assert.deepEqual([response.status, error.code], [status, code])
+    assert.equal(response.headers.get('x-should-retry'), String(status === 503))
+  }
 })

@@ -5,8 +5,10 @@ import type { EdgeLimits } from '../limits.ts'
 import type { EdgeMetrics } from '../metrics/edge-metrics.ts'
 import { rotate, workersFor } from './choose-workers.ts'
 import type { WorkerDirectory } from './directory.ts'
+import { createLoadedModels } from './loaded-models.ts'
+import type { LoadedModel } from './loaded-models.ts'
 import { rendezvousOrder } from './rendezvous.ts'
-import { createSignedPosts, isFailing, NOBODY } from './signed-posts.ts'
+import { createSignedPosts, isFailing, LACKS_MODEL, NOBODY } from './signed-posts.ts'
 import { mergeLists, readSessionAnswer } from './session-answers.ts'
 import { toWorkerError } from './worker-errors.ts'
 import { createHealthMemory } from './worker-health.ts'
@@ -15,11 +17,11 @@ import type { WorkerFetch, WorkerResponse } from './worker-fetch.ts'
 
 export interface WorkerClient {
   /**
-   * Hands a job to a worker and resolves once one has accepted it. The events start with `start`
-   * and close with one `end` or `error`; aborting the signal ends the job. Both the promise and the
-   * events reject with ApiErrors, or with the signal's reason.
+   * Hands a job to a worker that has its model and resolves once one has accepted it; aborting the
+   * signal ends the job. Both the promise and the events reject with ApiErrors, or with the
+   * signal's reason.
    */
-  open(job: Job, options: { tenant: string; signal: AbortSignal }): Promise<AsyncIterable<JobEvent>>
+  open(job: Job, options: { tenant: string; signal: AbortSignal }): Promise<OpenJob>
   /**
    * Asks about sessions: the worker of the one that is named, or every worker for a list.
    * @throws ApiError of the session, or of the worker.
@@ -30,6 +32,19 @@ export interface WorkerClient {
   ): Promise<SessionAnswer>
   /** How many workers there are, and how many of them say that they take jobs. */
   readiness(): Promise<{ ready: number; total: number }>
+  /** The models that at least one worker has loaded. @throws ApiError if no worker answers */
+  loaded(): Promise<readonly LoadedModel[]>
+}
+
+/** A job that a worker has accepted. */
+export interface OpenJob {
+  /** They start with `start` and close with one `end` or `error`. */
+  readonly events: AsyncIterable<JobEvent>
+  /** Asks the very worker that runs the job. */
+  session(
+    call: SessionCall,
+    options: { tenant: string; signal: AbortSignal },
+  ): Promise<SessionAnswer>
 }
 
 export interface WorkerClientOptions {
@@ -42,20 +57,22 @@ export interface WorkerClientOptions {
   metrics: Pick<EdgeMetrics, 'workerAnswered'>
 }
 
+const GONE = ['worker_unavailable', 'worker_draining']
+
 /** A worker that refuses like this has not begun, so the next one may be asked. */
-const ASK_NEXT: ReadonlySet<string> = new Set([
-  'worker_unavailable',
-  'worker_draining',
-  'overloaded',
-])
+const ASK_NEXT: ReadonlySet<string> = new Set([...GONE, ...LACKS_MODEL, 'overloaded'])
 
 /** A job that names a session stays with its worker while that one lives, however busy it is. */
-const SESSION_ASK_NEXT: ReadonlySet<string> = new Set(['worker_unavailable', 'worker_draining'])
+const SESSION_ASK_NEXT: ReadonlySet<string> = new Set([...GONE, ...LACKS_MODEL])
+
+/** Workers of different models may share no store: then a session is where its model is. */
+const CALL_ASK_NEXT: ReadonlySet<string> = new Set([...GONE, 'session_not_found'])
 
 export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
   const { fetch, limits, clock } = options
   const health = createHealthMemory({ clock, limits })
   const posts = createSignedPosts({ ...options, health })
+  const loaded = createLoadedModels(options)
   let turn = 0
 
   async function list() {
@@ -67,6 +84,9 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
   /** Where a session lives, and where it goes if its worker is gone. */
   const homes = (urls: readonly string[], tenant: string, sessionId: string): string[] =>
     rendezvousOrder(urls, `${tenant}\n${sessionId}`)
+
+  const readSession = (response: WorkerResponse) =>
+    readSessionAnswer(response, limits.sessionAnswerBytesMax)
 
   async function isReady(url: string): Promise<boolean> {
     const { signal } = new AbortController()
@@ -91,26 +111,31 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
           ? await posts.sendToFirst(rotate(urls, turn), ASK_NEXT, signed)
           : await posts.sendToFirst(homes(urls, tenant, session.id), SESSION_ASK_NEXT, signed)
       const onBroken = () => health.failed(url)
-      return readEvents(response, { signal, silenceMs: limits.stallMs, onBroken })
+      return {
+        events: readEvents(response, { signal, silenceMs: limits.stallMs, onBroken }),
+        async session(call, caller) {
+          const post = await posts.sign('/v1/sessions', call, caller)
+          return readSession(await posts.send(url, post))
+        },
+      }
     },
     async session(call, { tenant, signal }) {
       const signed = await posts.sign('/v1/sessions', call, { tenant, signal })
-      const read = (response: WorkerResponse) =>
-        readSessionAnswer(response, limits.sessionAnswerBytesMax)
       const urls = (await list()).map(({ url }) => url)
       if (call.operation === 'list') {
-        const ask = async (url: string) => read(await posts.send(url, signed))
+        const ask = async (url: string) => readSession(await posts.send(url, signed))
         const answers = ofThoseThere(await Promise.allSettled(urls.map(ask)))
         return mergeLists(answers, call.count ?? limits.sessionsPageMax)
       }
       const order = homes(urls, tenant, call.id)
-      return read((await posts.sendToFirst(order, SESSION_ASK_NEXT, signed)).response)
+      return readSession((await posts.sendToFirst(order, CALL_ASK_NEXT, signed)).response)
     },
     async readiness() {
       const urls = (await options.directory.list().catch(() => [])).map(({ url }) => url)
       const answers = await Promise.all(urls.map(isReady))
       return { ready: answers.filter(Boolean).length, total: urls.length }
     },
+    loaded,
   }
 }
 

@@ -11,6 +11,7 @@ const PUBLIC_CODES: ReadonlySet<ErrorCode> = new Set([
   'unsupported_parameter',
   'context_length_exceeded',
   'model_not_found',
+  'model_mismatch',
   'overloaded',
   'worker_unavailable',
   'worker_draining',

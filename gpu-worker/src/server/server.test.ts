@@ -148,6 +148,13 @@ describe('the worker over HTTP, with the real engine', () => {
       'invalid_request',
       'beams',
     ],
+    [
+      'a tokenizer that is not the model’s',
+      JSON.stringify(makeJob({ tokenizerSha256: '0'.repeat(64) })),
+      503,
+      'model_mismatch',
+      'model',
+    ],
     ['another model', JSON.stringify(makeJob({ model: 'other' })), 404, 'model_not_found', 'model'],
     [
       'a turn appended to no session',

@@ -6,7 +6,11 @@ import { readJsonSchema } from '../grammar/json-schema.ts'
  * @throws ApiError naming the field.
  */
 export function assertServable(job: Job, manifest: Manifest): void {
-  const { contextLength, maxBlockLength, maskTokenId, architecture } = manifest
+  const { contextLength, maxBlockLength, maskTokenId, architecture, tokenizer } = manifest
+  if (job.tokenizerSha256 !== undefined && job.tokenizerSha256 !== tokenizer.sha256) {
+    const text = `model: the edge's tokenizer of ${job.model} is not the one of the loaded model`
+    throw new ApiError('model_mismatch', text, { param: 'model' })
+  }
   // Read again where the text is made: to refuse it here, before any event, is worth the millisecond.
   if (job.grammar !== undefined) readJsonSchema(job.grammar.jsonSchema)
   if (job.latencyBudgetMs !== undefined && job.decoding.mode !== 'sbd') {
