@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { test } from 'node:test'
+import { saveSecrets, statePaths } from '../start/state.ts'
 import { parseChatOptions } from './chat-options.ts'
 import { CliError } from './command.ts'
 
 const env = { SETBLOCK_KEY: 'k' }
 
-test('without options the server chooses', () => {
-  assert.deepEqual(parseChatOptions([], env), {
+test('without options the server chooses', async () => {
+  assert.deepEqual(await parseChatOptions([], env), {
     url: 'http://127.0.0.1:8787',
     key: 'k',
     model: undefined,
@@ -17,9 +21,9 @@ test('without options the server chooses', () => {
   })
 })
 
-test('options come before the environment, and words are the message', () => {
+test('options come before the environment, and words are the message', async () => {
   const args = ['--url', 'http://h', '--key', 'other', '--gamma', 'low', '--max-tokens', '5']
-  const options = parseChatOptions([...args, '--replay-speed', '2.5', 'tell', 'me'], {
+  const options = await parseChatOptions([...args, '--replay-speed', '2.5', 'tell', 'me'], {
     ...env,
     SETBLOCK_URL: 'http://elsewhere',
   })
@@ -28,10 +32,11 @@ test('options come before the environment, and words are the message', () => {
   assert.deepEqual(options.settings, { gamma: 'low', max_tokens: 5 })
   assert.equal(options.replaySpeed, 2.5)
   assert.equal(options.message, 'tell me')
-  assert.deepEqual(parseChatOptions(['--gamma', '0.5'], env).settings, { gamma: 0.5 })
+  const { settings } = await parseChatOptions(['--gamma', '0.5'], env)
+  assert.deepEqual(settings, { gamma: 0.5 })
 })
 
-test('what is wrong is named', () => {
+test('what is wrong is named', async () => {
   const cases: [string[], RegExp][] = [
     [['--gamma', 'much'], /--gamma must be a number, not much/],
     [['--seed', ''], /--seed/],
@@ -39,14 +44,24 @@ test('what is wrong is named', () => {
     [['--nope'], /--nope/],
   ]
   for (const [args, message] of cases) {
-    assert.throws(
-      () => parseChatOptions(args, env),
-      (error: unknown) => {
-        assert.ok(error instanceof CliError)
-        assert.match(error.message, message)
-        return true
-      },
-    )
+    await assert.rejects(parseChatOptions(args, env), (error: unknown) => {
+      assert.ok(error instanceof CliError)
+      assert.match(error.message, message)
+      return true
+    })
   }
-  assert.throws(() => parseChatOptions([], {}), /SETBLOCK_KEY/)
+  const nowhere = ['--state', path.join(tmpdir(), 'no-state-of-any-start')]
+  await assert.rejects(parseChatOptions(nowhere, {}), /SETBLOCK_KEY/)
+})
+
+test('on this machine the demo key of the last start is taken, and sent to no other', async (t) => {
+  const state = await mkdtemp(path.join(tmpdir(), 'setblock-chat-'))
+  t.after(() => rm(state, { recursive: true }))
+  await saveSecrets(statePaths(state).secrets, { jobSecret: 'j', adminKey: 'a', demoKey: 'demo' })
+  const args = ['--state', state]
+  assert.equal((await parseChatOptions(args, {})).key, 'demo')
+  assert.equal((await parseChatOptions([...args, '--url', 'http://localhost:9'], {})).key, 'demo')
+  assert.equal((await parseChatOptions(args, env)).key, 'k')
+  const elsewhere = [...args, '--url', 'https://api.example.com']
+  await assert.rejects(parseChatOptions(elsewhere, {}), /no key: give --key/)
 })

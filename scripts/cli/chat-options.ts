@@ -1,5 +1,7 @@
+import path from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import type { GammaPreset, GenerateSettings, Mode } from '@setblock/client'
+import { readSecrets, statePaths } from '../start/state.ts'
 import { CliError } from './command.ts'
 
 export interface ChatOptions {
@@ -21,7 +23,7 @@ Tokens appear at their place when they are revealed, coloured by forward pass; a
 With a message, or when the input or the output is no terminal, one question is answered.
 
   --url URL            the API                       (SETBLOCK_URL, http://127.0.0.1:8787)
-  --key KEY            an API key                    (SETBLOCK_KEY)
+  --key KEY            an API key                    (SETBLOCK_KEY, or the demo key of npm start on this machine)
   --model MODEL        which one                     (the first one listed)
   --mode MODE          verified, sbd or ntp          (the model's default)
   --gamma GAMMA        nats, or low, balanced, high; selects sbd
@@ -31,6 +33,7 @@ With a message, or when the input or the output is no terminal, one question is 
   --max-tokens N       length of an answer
   --system TEXT        a system message
   --replay-speed N     shows at most N forward passes a second
+  --state FOLDER       of npm start, which holds the demo key  (.setblock)
   --help
 
 Ctrl-C ends the answer, or else the conversation.`
@@ -47,7 +50,10 @@ const FLAGS = {
   'max-tokens': { type: 'string' },
   system: { type: 'string' },
   'replay-speed': { type: 'string' },
+  state: { type: 'string' },
 } as const satisfies ParseArgsConfig['options']
+
+const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]']
 
 const PRESETS: readonly string[] = ['low', 'balanced', 'high'] satisfies GammaPreset[]
 
@@ -55,12 +61,13 @@ const PRESETS: readonly string[] = ['low', 'balanced', 'high'] satisfies GammaPr
  * Reads the command line, then the environment. What a field may be is the API's to say, so that its word is the only one.
  * @throws CliError naming the option at fault.
  */
-export function parseChatOptions(
+export async function parseChatOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): ChatOptions {
+): Promise<ChatOptions> {
   const { values, positionals } = parseFlags(args)
-  const key = values.key ?? env.SETBLOCK_KEY
+  const url = values.url ?? env.SETBLOCK_URL ?? 'http://127.0.0.1:8787'
+  const key = values.key ?? env.SETBLOCK_KEY ?? (await readDemoKey(url, values.state))
   if (key === undefined || key === '') throw new CliError('no key: give --key, or set SETBLOCK_KEY')
   const replaySpeed = readNumber('--replay-speed', values['replay-speed'])
   if (replaySpeed !== undefined && replaySpeed <= 0) {
@@ -77,7 +84,7 @@ export function parseChatOptions(
     max_tokens: readNumber('--max-tokens', values['max-tokens']),
   }
   return {
-    url: values.url ?? env.SETBLOCK_URL ?? 'http://127.0.0.1:8787',
+    url,
     key,
     model: values.model,
     system: values.system,
@@ -85,6 +92,14 @@ export function parseChatOptions(
     replaySpeed,
     message: positionals.length > 0 ? positionals.join(' ') : undefined,
   }
+}
+
+/** The demo key is for the edge of this machine, and is sent to no other. */
+async function readDemoKey(url: string, stateFolder = '.setblock'): Promise<string | undefined> {
+  const { hostname } = URL.canParse(url) ? new URL(url) : { hostname: '' }
+  if (!LOOPBACK.includes(hostname)) return undefined
+  const secrets = await readSecrets(statePaths(path.resolve(stateFolder)).secrets)
+  return secrets?.demoKey
 }
 
 function parseFlags(args: readonly string[]) {

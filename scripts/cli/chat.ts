@@ -21,7 +21,7 @@ export const chat: Command = { usage: CHAT_USAGE, run }
 const INTERRUPTED = 130
 
 async function run(args: readonly string[]): Promise<number> {
-  const options = parseChatOptions(args, process.env)
+  const options = await parseChatOptions(args, process.env)
   try {
     const client = connect(options)
     const model = options.model ?? (await firstModel(client))

@@ -35,7 +35,7 @@ test('a key to create is what the options say, and nothing they do not say', asy
 
 test('the operator key comes from the environment, else from the state of npm start', async () => {
   await assert.rejects(parseKeysOptions(['list', '--state', folder], {}), /SETBLOCK_ADMIN_KEY/)
-  await writeFile(path.join(folder, 'secrets.json'), '{"adminKey":"local"}')
+  await writeFile(path.join(folder, 'secrets.json'), '{"jobSecret":"j","adminKey":"local"}')
   assert.equal((await parseKeysOptions(['list', '--state', folder], {})).adminKey, 'local')
   assert.equal((await parseKeysOptions(['list', '--state', folder], env)).adminKey, 'operator')
 })

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
-import { statePaths } from '../start/state.ts'
+import { readSecrets, statePaths } from '../start/state.ts'
 import { CliError } from './command.ts'
 
 interface Target {
@@ -101,13 +100,9 @@ function readNumber(option: string, text: string | undefined): number | undefine
 }
 
 async function readAdminKey(stateFolder: string): Promise<string> {
-  const file = statePaths(path.resolve(stateFolder)).secrets
-  try {
-    const { adminKey } = JSON.parse(await readFile(file, 'utf8')) as { adminKey?: unknown }
-    if (typeof adminKey === 'string') return adminKey
-  } catch {
-    // Said below: whether the file is missing or broken, the way out is the same.
-  }
+  const secrets = await readSecrets(statePaths(path.resolve(stateFolder)).secrets)
+  if (secrets !== undefined) return secrets.adminKey
+  // Whether the file is missing or broken, the way out is the same.
   throw new CliError('no operator key: set SETBLOCK_ADMIN_KEY, or run where npm start has run')
 }
 

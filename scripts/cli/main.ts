@@ -6,6 +6,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   build: async () => (await import('./build.ts')).build,
   chat: async () => (await import('./chat.ts')).chat,
   keys: async () => (await import('./keys.ts')).keys,
+  serve: async () => (await import('./serve.ts')).serve,
 }
 
 const USAGE = `npx setblock <command> [options]

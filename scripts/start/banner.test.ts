@@ -3,12 +3,25 @@ import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { banner } from './banner.ts'
 
-const text = banner({
+const facts = {
   edgeUrl: 'http://127.0.0.1:8787',
   workerUrl: 'http://127.0.0.1:8788',
   demoKey: 'sb-demo-key',
-  model: 'setblock-nano',
+  model: { id: 'setblock-nano', chats: true },
+  worker: { models: ['setblock-nano (cpu int8)', 'other (cpu fp32)'], peakMebibytes: 120 },
   logFolder: '/logs',
+} as const
+const text = banner(facts)
+
+test('it names the models, what runs them and the memory of the worker', () => {
+  assert.match(text, /^ {2}models {3}setblock-nano \(cpu int8\), other \(cpu fp32\)$/m)
+  assert.match(text, /^ {2}worker {3}http:\/\/127\.0\.0\.1:8788, 120 MiB of memory$/m)
+})
+
+test('a model without a chat template is asked to complete a text', () => {
+  const plain = banner({ ...facts, model: { id: 'base', chats: false } })
+  assert.match(plain, /^curl -N http:\/\/127\.0\.0\.1:8787\/v1\/completions /m)
+  assert.match(plain, /"model":"base","stream":true,.*"prompt":"Once upon a time"/)
 })
 
 test('the link to the page brings the key along, where no server sees it', () => {

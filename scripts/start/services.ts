@@ -39,9 +39,11 @@ export function startWorker(plan: Plan): Service {
     env: {
       SETBLOCK_WORKER_HOST: options.host,
       SETBLOCK_WORKER_PORT: String(workerPort),
-      SETBLOCK_MODEL: options.modelFolder,
+      SETBLOCK_MODEL: options.modelFolders.join(),
       SETBLOCK_JOB_SECRET: secrets.jobSecret,
       SETBLOCK_SESSIONS: statePaths(options.stateFolder).sessions,
+      ...(options.device !== undefined && { SETBLOCK_DEVICE: options.device }),
+      ...(options.precision !== undefined && { SETBLOCK_PRECISION: options.precision }),
     },
     cwd: repository,
     logFile: logFile(options, 'worker'),
@@ -69,7 +71,7 @@ export function startEdgeOnNode(plan: Plan): Service {
     env: {
       SETBLOCK_EDGE_HOST: options.host,
       SETBLOCK_EDGE_PORT: String(edgePort),
-      SETBLOCK_MODEL: options.modelFolder,
+      SETBLOCK_MODEL: options.modelFolders.join(),
       SETBLOCK_DATABASE: statePaths(options.stateFolder).database,
       SETBLOCK_PLAYGROUND: path.join(statePaths(options.stateFolder).assets, PAGE_FOLDER),
       SETBLOCK_JOB_SECRET: secrets.jobSecret,
@@ -136,8 +138,8 @@ export function startMigration(plan: Plan): Service {
 }
 
 /** What the asset build reads, whoever runs it. */
-function assetVariables({ modelFolder, stateFolder }: StartOptions): Record<string, string> {
-  return { SETBLOCK_MODEL: modelFolder, SETBLOCK_ASSETS: statePaths(stateFolder).assets }
+function assetVariables({ modelFolders, stateFolder }: StartOptions): Record<string, string> {
+  return { SETBLOCK_MODEL: modelFolders.join(), SETBLOCK_ASSETS: statePaths(stateFolder).assets }
 }
 
 function logFile(options: StartOptions, name: string): string {

@@ -1,8 +1,10 @@
 import { access, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { manifestSchema, parseWith } from '@setblock/shared'
+import * as z from 'zod'
 import type { StartOptions } from './options.ts'
 import { ensureDemoKey } from './demo-key.ts'
+import { describeWorker, type WorkerFacts } from './describe-worker.ts'
 import { findPort } from './ports.ts'
 import { waitUntilReady } from './ready.ts'
 import type { Service } from './service.ts'
@@ -30,8 +32,9 @@ export interface Stack {
   readonly demoKey: string
   /** Opens the admin routes. */
   readonly adminKey: string
-  /** Id of the model served. */
-  readonly model: string
+  /** The first of the models served. */
+  readonly model: OfferedModel
+  readonly worker: WorkerFacts
   readonly logFolder: string
   /** Resolves with the error when a service stops unasked; never rejects. */
   readonly failed: Promise<StartError>
@@ -48,7 +51,8 @@ export interface Stack {
  * @throws StartError saying in one line what is wrong.
  */
 export async function startStack(options: StartOptions, signal: AbortSignal): Promise<Stack> {
-  const model = await readModelId(options.modelFolder)
+  const [model] = await Promise.all(options.modelFolders.map(readModel))
+  if (model === undefined) throw new StartError('there is no model to serve')
   const plan = await makePlan(options)
   const services: Service[] = []
   const keep = (service: Service): Service => {
@@ -59,6 +63,7 @@ export async function startStack(options: StartOptions, signal: AbortSignal): Pr
     await Promise.all(services.map((service) => service.stop()))
   }
   let demoKey: string
+  let worker: WorkerFacts
   try {
     await startServices(plan, { keep, signal })
     demoKey = await ensureDemoKey({
@@ -66,6 +71,7 @@ export async function startStack(options: StartOptions, signal: AbortSignal): Pr
       secrets: plan.secrets,
       secretsFile: statePaths(options.stateFolder).secrets,
     })
+    worker = await describeWorker(workerUrl(plan))
   } catch (error) {
     await stop()
     throw error
@@ -76,6 +82,7 @@ export async function startStack(options: StartOptions, signal: AbortSignal): Pr
     demoKey,
     adminKey: plan.secrets.adminKey,
     model,
+    worker,
     logFolder: statePaths(options.stateFolder).logs,
     failed: Promise.race(
       services
@@ -133,7 +140,14 @@ async function finish(service: Service, signal: AbortSignal): Promise<void> {
   if (!service.succeeded()) throw service.exitError()
 }
 
-async function readModelId(folder: string): Promise<string> {
+/** A model as a client may ask for it. */
+export interface OfferedModel {
+  readonly id: string
+  /** Whether it has a form for conversations. */
+  readonly chats: boolean
+}
+
+async function readModel(folder: string): Promise<OfferedModel> {
   const file = path.join(folder, 'setblock.json')
   try {
     await access(file)
@@ -144,7 +158,12 @@ async function readModelId(folder: string): Promise<string> {
     )
   }
   try {
-    return parseWith(manifestSchema, JSON.parse(await readFile(file, 'utf8'))).id
+    const manifest = parseWith(manifestSchema, JSON.parse(await readFile(file, 'utf8')))
+    const config: unknown = JSON.parse(
+      await readFile(path.join(folder, manifest.tokenizer.configFile), 'utf8'),
+    )
+    const chats = z.object({ chat_template: z.string() }).safeParse(config).success
+    return { id: manifest.id, chats }
   } catch (error) {
     throw new StartError(`${file} is not a model manifest: ${(error as Error).message}`)
   }

@@ -31,7 +31,7 @@ export function statePaths(stateFolder: string) {
 
 /** The secrets of the last run, or new ones. */
 export async function loadSecrets(file: string): Promise<InstanceSecrets> {
-  const kept = await readFile(file, 'utf8').then(parseSecrets, () => undefined)
+  const kept = await readSecrets(file)
   if (kept !== undefined) return kept
   const secrets = {
     jobSecret: randomBytes(32).toString('hex'),
@@ -39,6 +39,11 @@ export async function loadSecrets(file: string): Promise<InstanceSecrets> {
   }
   await saveSecrets(file, secrets)
   return secrets
+}
+
+/** The secrets of an instance that has run; undefined if none has, or what is there is broken. */
+export function readSecrets(file: string): Promise<InstanceSecrets | undefined> {
+  return readFile(file, 'utf8').then(parseSecrets, () => undefined)
 }
 
 export async function saveSecrets(file: string, secrets: InstanceSecrets): Promise<void> {

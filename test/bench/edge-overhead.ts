@@ -130,7 +130,7 @@ async function measure(pairs: number, asks: { direct: Ask; edge: Ask }): Promise
 async function measureEdge(edge: EdgeRuntime, pairs: number) {
   const stateFolder = await mkdtemp(path.join(tmpdir(), 'setblock-bench-'))
   const place = { edge, host: '127.0.0.1', port: 0, workerPort: 0 } as const
-  const options = { ...place, modelFolder: bundledModel, stateFolder }
+  const options = { ...place, modelFolders: [bundledModel], stateFolder }
   const stack = await startStack(options, new AbortController().signal)
   try {
     const { jobSecret } = await loadSecrets(statePaths(stateFolder).secrets)

@@ -15,7 +15,7 @@ export async function measureHttpTtft(
 ): Promise<number> {
   const stateFolder = await mkdtemp(path.join(tmpdir(), 'setblock-bench-'))
   const place = { edge: 'node', host: '127.0.0.1', port: 0, workerPort: 0 } as const
-  const options = { ...place, modelFolder, stateFolder }
+  const options = { ...place, modelFolders: [modelFolder], stateFolder }
   const stack = await startStack(options, new AbortController().signal)
   try {
     const [first] = requests

@@ -31,8 +31,8 @@ interface Result {
 
 async function runEdge(edge: EdgeRuntime): Promise<Result[]> {
   const stateFolder = await mkdtemp(path.join(tmpdir(), 'setblock-conformance-'))
-  const modelFolder = path.join(repository, 'models', MODEL)
-  const options = { edge, host: '127.0.0.1', port: 0, workerPort: 0, modelFolder, stateFolder }
+  const modelFolders = [path.join(repository, 'models', MODEL)]
+  const options = { edge, host: '127.0.0.1', port: 0, workerPort: 0, modelFolders, stateFolder }
   const stack = await startStack(options, new AbortController().signal)
   const { edgeUrl, workerUrl, demoKey } = stack
   const target: Target = { edgeUrl, workerUrl, key: demoKey, model: MODEL }

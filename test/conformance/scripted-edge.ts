@@ -34,7 +34,7 @@ export async function startScriptedEdge(edge: EdgeRuntime): Promise<ScriptedEdge
   const host = '127.0.0.1'
   const workerPort = Number(new URL(worker.url).port)
   const plan: Plan = {
-    options: { edge, host, port: 0, workerPort, modelFolder: TINY_FOLDER, stateFolder },
+    options: { edge, host, port: 0, workerPort, modelFolders: [TINY_FOLDER], stateFolder },
     secrets: { jobSecret: JOB_SECRET, adminKey: 'sb-admin-key-of-the-conformance-tests' },
     edgePort: await findPort({ host, port: 0, option: '--port' }),
     workerPort,

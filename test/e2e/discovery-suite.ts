@@ -33,7 +33,7 @@ export function discoverySuite(runtime: EdgeRuntime): void {
           host: HOST,
           port: 0,
           workerPort: 0,
-          modelFolder: bundledModel,
+          modelFolders: [bundledModel],
           stateFolder: root,
         },
         secrets: { jobSecret: JOB_SECRET, adminKey: ADMIN_KEY },

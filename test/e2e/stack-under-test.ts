@@ -31,7 +31,7 @@ export function stackUnderTest(edge: EdgeRuntime): StackUnderTest {
       host: '127.0.0.1',
       port: 0,
       workerPort: 0,
-      modelFolder: path.join(repository, 'models', MODEL),
+      modelFolders: [path.join(repository, 'models', MODEL)],
       stateFolder,
     }
     stack = await startStack(options, new AbortController().signal)

@@ -37,7 +37,7 @@ try {
       host: '127.0.0.1',
       port: 0,
       workerPort: 0,
-      modelFolder: bundledModel,
+      modelFolders: [bundledModel],
       stateFolder: path.join(folder, 'state'),
     },
     new AbortController().signal,
