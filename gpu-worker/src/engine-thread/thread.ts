@@ -10,7 +10,7 @@ import type { JobEvent } from '@setblock/shared'
 import { openEngine } from '../engine/open-engine.ts'
 import { Grammars } from '../grammar/grammars.ts'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
-import { measureRowCost, RowCost } from '../scheduler/row-cost.ts'
+import { CostMeter } from '../scheduler/row-cost.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
 
@@ -33,7 +33,9 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
   const { maskTokenId } = manifest
   const now = (): number => performance.now()
   const onFault = (error: unknown): void => send({ type: 'fault', message: messageOf(error) })
-  const cost = measured ? new RowCost(measured.cost) : await measureRowCost(engine, now)
+  const meter = new CostMeter(engine, now, measured?.cost)
+  if (measured === undefined) await meter.measure()
+  const { cost } = meter
   const runningMax = Math.min(options.runningMax, engine.limits.sequencesMax)
   const grammars = new Grammars(path.join(modelFolder, manifest.tokenizer.file))
   const scheduler = new Scheduler({
@@ -41,6 +43,7 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
     maskTokenId,
     runningMax,
     cost,
+    measureAgain: (mayGoOn) => meter.measureAgain(mayGoOn),
     now,
     onFault,
     openGrammar: (jsonSchema) => grammars.open(jsonSchema),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ToyEngine } from '../testing/toy-engine.ts'
 import { rowCount } from '../engine/attention-mask.ts'
-import { measureRowCost, RowCost } from './row-cost.ts'
+import { CostMeter, measureRowCost, RowCost } from './row-cost.ts'
 
 const cost = new RowCost([
   { rows: 1, ms: 1 },
@@ -41,4 +41,35 @@ test('measured on the engine, the fastest of the rounds; the sequence is given b
     [1.125, 2, 3, 9],
   )
   assert.equal(engine.openSequences, 0)
+})
+
+test('an idle engine corrects what was disturbed at start, in few rounds that end early for whoever waits', async () => {
+  const engine = new ToyEngine({ missRate: 0 })
+  let nowMs = 0
+  let disturbedMs = 2
+  engine.onForward = () => {
+    nowMs += 0.5 + rowCount(engine.batches.at(-1)![0]!) / 64 + disturbedMs
+  }
+  const meter = new CostMeter(engine, () => nowMs)
+  await meter.measure()
+  disturbedMs = 0
+  const interrupted = await meter.measureAgain(() => false)
+  assert.equal(interrupted?.ms(64), 3.5)
+  assert.equal((await meter.measureAgain(() => true))?.ms(64), 1.5)
+  assert.equal((await meter.measureAgain(() => true))?.ms(8), 0.625)
+  let rounds = 3
+  while ((await meter.measureAgain(() => true)) !== undefined) rounds += 1
+  assert.equal(rounds, 64)
+  assert.equal(engine.openSequences, 0)
+})
+
+test('a slow engine is left alone when it idles', async () => {
+  const engine = new ToyEngine({ missRate: 0 })
+  let nowMs = 0
+  engine.onForward = () => {
+    nowMs += 20
+  }
+  const meter = new CostMeter(engine, () => nowMs)
+  await meter.measure()
+  assert.equal(await meter.measureAgain(() => true), undefined)
 })

@@ -50,33 +50,96 @@ const CACHED_ROWS = 256
 const MEASURE_MS_MAX = 300
 const ROUNDS_MAX = 16
 
-/**
- * Measures the curve on an idle engine: causal rows of one sequence, read out, the fastest of some rounds. The engine
- * is warm afterwards.
- */
+/** A round this short may be run while the engine idles, and so many of them are. */
+const IDLE_ROUND_MS_MAX = 50
+const IDLE_ROUNDS_MAX = 64
+
+/** Measures the curve on an idle engine, which is warm afterwards. */
 export async function measureRowCost(engine: Engine, now: () => number): Promise<RowCost> {
-  const { contextLength, rowsMax } = engine.limits
-  const counts = MEASURED_ROWS.filter((rows) => rows <= Math.min(contextLength, rowsMax))
-  const most = counts.at(-1)!
-  const sequence = engine.open()
-  const behind = Math.min(CACHED_ROWS, contextLength - most, rowsMax)
-  if (behind > 0) {
-    await engine.forward([causalRows(sequence, behind, 0)])
-    engine.commit(sequence, behind)
+  const meter = new CostMeter(engine, now)
+  await meter.measure()
+  return meter.cost
+}
+
+/**
+ * The curve as the fastest of all rounds of forwards: causal rows of one sequence behind cached ones,
+ * read out. What else the machine does at start would be taken for the price of rows, so an idle
+ * engine measures on.
+ */
+export class CostMeter {
+  readonly #engine: Engine
+  readonly #now: () => number
+  readonly #fastest: { readonly rows: number; ms: number }[]
+  #idleRounds = 0
+
+  /** `known`: a curve to begin with. */
+  constructor(engine: Engine, now: () => number, known?: readonly CostPoint[]) {
+    const { contextLength, rowsMax } = engine.limits
+    const counts = MEASURED_ROWS.filter((rows) => rows <= Math.min(contextLength, rowsMax))
+    this.#engine = engine
+    this.#now = now
+    this.#fastest = counts.map((rows) => {
+      return { rows, ms: known?.find((point) => point.rows === rows)?.ms ?? Infinity }
+    })
   }
-  const fastest = counts.map(() => Number.POSITIVE_INFINITY)
-  const startedMs = now()
-  for (let round = 0; round <= ROUNDS_MAX; round += 1) {
-    for (const [index, rows] of counts.entries()) {
-      const batch = [causalRows(sequence, rows, rows)]
-      const beganMs = now()
-      await engine.forward(batch)
-      fastest[index] = Math.min(fastest[index]!, now() - beganMs)
+
+  get cost(): RowCost {
+    return new RowCost(this.#fastest)
+  }
+
+  async measure(): Promise<void> {
+    const startedMs = this.#now()
+    await this.#rounds(ROUNDS_MAX + 1, () => this.#now() - startedMs <= MEASURE_MS_MAX)
+  }
+
+  /**
+   * One round more, which ends early if `mayGoOn` says no. The curve as it is then; undefined if
+   * there is nothing more to learn, or a round takes too long to be run beside work.
+   */
+  async measureAgain(mayGoOn: () => boolean): Promise<RowCost | undefined> {
+    if (this.#idleRounds >= IDLE_ROUNDS_MAX || this.#roundMs() > IDLE_ROUND_MS_MAX) return undefined
+    this.#idleRounds += 1
+    await this.#rounds(1, () => true, mayGoOn)
+    return this.cost
+  }
+
+  /** By the fastest forwards so far. */
+  #roundMs(): number {
+    const { cost } = this
+    const measuredMs = this.#fastest.reduce((sum, { ms }) => sum + ms, 0)
+    return cost.ms(this.#rowsBehind()) + measuredMs
+  }
+
+  #rowsBehind(): number {
+    const { contextLength, rowsMax } = this.#engine.limits
+    return Math.min(CACHED_ROWS, contextLength - this.#fastest.at(-1)!.rows, rowsMax)
+  }
+
+  async #rounds(
+    count: number,
+    nextRound: () => boolean,
+    nextForward: () => boolean = () => true,
+  ): Promise<void> {
+    const sequence = this.#engine.open()
+    const behind = this.#rowsBehind()
+    if (behind > 0) {
+      await this.#engine.forward([causalRows(sequence, behind, 0)])
+      this.#engine.commit(sequence, behind)
     }
-    if (now() - startedMs > MEASURE_MS_MAX) break
+    for (let round = 0; round < count && (round === 0 || nextRound()); round += 1) {
+      for (const point of this.#fastest) {
+        if (nextForward()) point.ms = Math.min(point.ms, await this.#time(sequence, point.rows))
+      }
+    }
+    this.#engine.close(sequence)
   }
-  engine.close(sequence)
-  return new RowCost(counts.map((rows, index) => ({ rows, ms: fastest[index]! })))
+
+  async #time(sequence: number, rows: number): Promise<number> {
+    const batch = [causalRows(sequence, rows, rows)]
+    const beganMs = this.#now()
+    await this.#engine.forward(batch)
+    return this.#now() - beganMs
+  }
 }
 
 function causalRows(sequence: number, rows: number, readTail: number): SequenceRows {

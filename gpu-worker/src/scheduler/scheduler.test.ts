@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JobEvent } from '@setblock/shared'
 import { rowCount } from '../engine/attention-mask.ts'
-import { job, start, text } from '../testing/scheduler-bench.ts'
+import { FLAT_COST, job, start, text } from '../testing/scheduler-bench.ts'
 import { TOY_STOP } from '../testing/toy-engine.ts'
 import { FAILED_STEPS_MAX } from './scheduler.ts'
 
@@ -190,4 +190,25 @@ test('stop answers those who wait and those who run', async () => {
 
 test('an engine with too few sequences for the jobs is refused at once', () => {
   assert.throws(() => start({ runningMax: 3, sequencesMax: 2 }), /3 jobs.*2 sequences/)
+})
+
+test('an idle scheduler measures on until there is nothing to learn, and serves jobs meanwhile', async () => {
+  const asked: boolean[] = []
+  let learnt = (): void => undefined
+  const done = new Promise<void>((resolve) => {
+    learnt = resolve
+  })
+  const { scheduler, events, stopped } = start({
+    measureAgain: (mayGoOn) => {
+      asked.push(mayGoOn())
+      if (asked.length === 2) learnt()
+      return Promise.resolve(asked.length === 1 ? FLAT_COST : undefined)
+    },
+  })
+  const seen = await events(job('a'))
+  await done
+  assert.deepEqual(text(await events(job('a'))), text(seen))
+  assert.deepEqual(asked, [true, true])
+  scheduler.stop()
+  await stopped
 })

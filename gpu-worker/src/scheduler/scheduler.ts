@@ -15,6 +15,9 @@ import { addForward, noTotals, type StepTotals } from './step-totals.ts'
 /** Forwards in a row that may fail before the engine counts as broken. */
 export const FAILED_STEPS_MAX = 3
 
+/** An engine without work for so long measures on what rows cost. */
+const IDLE_MS = 1000
+
 export interface SchedulerOptions {
   readonly engine: Engine
   readonly maskTokenId: number
@@ -27,6 +30,8 @@ export interface SchedulerOptions {
   readonly openGrammar?: (jsonSchema: string) => GrammarPlace
   /** What rows cost on this machine. */
   readonly cost: RowCost
+  /** Measures on, on the idle engine and while `mayGoOn`; undefined: not worth it any more. */
+  readonly measureAgain?: (mayGoOn: () => boolean) => Promise<RowCost | undefined>
   /** Milliseconds, monotonic within a process lifetime. */
   readonly now: () => number
   /** Told why a forward failed; the jobs themselves only hear of an internal error. */
@@ -52,6 +57,8 @@ export interface SchedulerStats {
  */
 export class Scheduler {
   readonly #options: SchedulerOptions
+  #cost: RowCost
+  #measureAgain: SchedulerOptions['measureAgain']
   readonly #queue = new JobQueue()
   #running: JobRun[] = []
   /** Taken from the queue, its known keys and values still on their way into the engine. */
@@ -66,6 +73,8 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     assertFits(options)
     this.#options = options
+    this.#cost = options.cost
+    this.#measureAgain = options.measureAgain
   }
 
   get stats(): SchedulerStats {
@@ -86,8 +95,8 @@ export class Scheduler {
   }
 
   submit(job: Job, emit: Emit, carry?: KvCarry): void {
-    const { now, cost } = this.#options
-    const workMs = predictWorkMs(job, cost, cachedTokensOf(carry))
+    const { now } = this.#options
+    const workMs = predictWorkMs(job, this.#cost, cachedTokensOf(carry))
     this.#queue.add({ job, emit, carry, submittedMs: now() }, workMs)
     this.#wake?.()
   }
@@ -122,11 +131,19 @@ export class Scheduler {
 
   /** Waits for a submission, a cancellation or the stop. */
   async #work(): Promise<void> {
-    if (this.#stopping || this.#queue.length > 0) return // since the last look
+    const isIdle = (): boolean => !this.#stopping && this.#queue.length === 0
+    if (!isIdle()) return // since the last look
+    let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve) => {
       this.#wake = resolve
+      if (this.#measureAgain !== undefined) timer = setTimeout(resolve, IDLE_MS)
     })
+    clearTimeout(timer)
     this.#wake = undefined
+    if (!isIdle() || this.#measureAgain === undefined) return
+    const cost = await this.#measureAgain(isIdle)
+    if (cost === undefined) this.#measureAgain = undefined
+    else this.#cost = cost
   }
 
   async #dropLeavers(): Promise<void> {
@@ -206,7 +223,7 @@ export class Scheduler {
 
   /** The jobs that take part in the next forward, with their rows. */
   #planForward(batch: readonly JobRun[]): { run: JobRun; rows: SequenceRows }[] {
-    const { cost } = this.#options
+    const cost = this.#cost
     const price = rowPrice(
       cost,
       batch.flatMap(({ pace }) => pace ?? []),

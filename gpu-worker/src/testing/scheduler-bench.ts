@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Job, JobEvent } from '@setblock/shared'
 import { RowCost } from '../scheduler/row-cost.ts'
-import { Scheduler } from '../scheduler/scheduler.ts'
+import { Scheduler, type SchedulerOptions } from '../scheduler/scheduler.ts'
 import { TOY_MASK, ToyEngine, type ToyOptions } from './toy-engine.ts'
 
 /** A job of the toy language; ids make its prompt. */
@@ -33,7 +33,10 @@ export interface Bench {
 }
 
 /** A scheduler at work on a toy engine, on a clock that only moves by hand. */
-export function start(options: Partial<ToyOptions> & { runningMax?: number } = {}): Bench {
+export function start(
+  options: Partial<ToyOptions> &
+    Partial<Pick<SchedulerOptions, 'runningMax' | 'measureAgain'>> = {},
+): Bench {
   const engine = new ToyEngine({ missRate: 0.3, ...options })
   const clock = { nowMs: 0 }
   const runningMax = options.runningMax ?? 1
@@ -44,6 +47,7 @@ export function start(options: Partial<ToyOptions> & { runningMax?: number } = {
     maskTokenId: TOY_MASK,
     runningMax,
     cost: FLAT_COST,
+    ...(options.measureAgain && { measureAgain: options.measureAgain }),
     now,
     onFault: (error) => faults.push(error),
   })
