@@ -29,7 +29,7 @@ describe('an edge in front of workers with different models', { timeout: 120_000
   async function build(id: string, type: 'llama' | 'qwen3', seed: number): Promise<string> {
     const checkpoint = await writeTinyCheckpoint({ id, type, seed })
     checkpoints.push(checkpoint)
-    await buildModel(checkpoint.folder, 'int8')
+    await buildModel({ folder: checkpoint.folder, targets: ['cpu-int8'] })
     return checkpoint.folder
   }
 
