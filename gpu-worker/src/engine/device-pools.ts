@@ -33,7 +33,10 @@ export class DevicePools {
   /** @throws ModelError or Error if the device has no room for them. */
   static async create(shape: PoolShape, places: number): Promise<DevicePools> {
     const graphs = {
-      empty: await OnnxGraph.load(emptyPoolGraph(), { ...DEVICE_RUNTIME, outputsOnDevice: true }),
+      empty: await OnnxGraph.load(emptyPoolGraph(shape), {
+        ...DEVICE_RUNTIME,
+        outputsOnDevice: true,
+      }),
       read: await OnnxGraph.load(readGraph(shape), DEVICE_RUNTIME),
       write: await OnnxGraph.load(writeGraph(shape), DEVICE_RUNTIME),
       wipe: await OnnxGraph.load(wipeGraph(shape), DEVICE_RUNTIME),

@@ -147,7 +147,12 @@ test('exported rows go into another sequence, and between CPU and GPU', { skip }
 })
 
 test('a closed sequence leaves nothing on the device', { skip }, async () => {
-  const shape = { names: ['key_pool.0', 'value_pool.0'], heads: 2, headSize: 4 }
+  const shape = {
+    names: ['key_pool.0', 'value_pool.0'],
+    heads: 2,
+    headSize: 4,
+    type: 'float32',
+  } as const
   const pools = await DevicePools.create(shape, 2 * 16)
   cleanUps.push(() => pools.dispose())
   const unused = {} as OnnxGraph // nothing is run here
@@ -217,10 +222,11 @@ test('as many sequences as the budget holds, and as one buffer may', () => {
     planePositions: 32,
   }
   const slotBytes = 4 * 32 * 6 * 4
-  const within = (bytes: number) => sequencesOnDevice(options, bytes)
+  const within = (bytes: number) => sequencesOnDevice(options, 4, bytes)
   assert.equal(within(slotBytes - 1), 0)
   assert.equal(within(2 * slotBytes), 2)
   assert.equal(within(9 * slotBytes), 3)
   const long = { ...options, rowLength: 1024, planePositions: 2 ** 18 }
-  assert.equal(sequencesOnDevice(long, Infinity), 1)
+  assert.equal(sequencesOnDevice(long, 4, Infinity), 1)
+  assert.equal(sequencesOnDevice(long, 2, Infinity), 3)
 })

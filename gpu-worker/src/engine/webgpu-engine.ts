@@ -7,6 +7,7 @@ import type { KvPoolOptions } from './kv-pool.ts'
 import type { LoadedModel } from './manifest.ts'
 import { ModelError } from './model-error.ts'
 import { OnnxGraph } from './onnx-graph.ts'
+import type { PoolShape } from './pool-graphs.ts'
 import { poolOptions } from './pool-options.ts'
 import { probeWebGpu } from './webgpu-probe.ts'
 
@@ -32,7 +33,8 @@ export async function createWebGpuEngine(
   { sequencesMax: wanted, kvBytesMax = KV_BYTES_MAX_DEFAULT }: WebGpuEngineOptions,
 ): Promise<GraphEngine> {
   const { manifest } = model
-  const sequencesMax = sequencesOnDevice(poolOptions(manifest, wanted), kvBytesMax)
+  const valueBytes = poolType(model) === 'float16' ? 2 : 4
+  const sequencesMax = sequencesOnDevice(poolOptions(manifest, wanted), valueBytes, kvBytesMax)
   if (sequencesMax === 0) {
     const reason = `the cache of one sequence does not fit ${kvBytesMax} bytes`
     throw new ModelError(manifest.id, reason)
@@ -58,12 +60,16 @@ async function loadGraph({ manifest, form, graph: bytes, path }: LoadedModel): P
   throw new ModelError(manifest.id, 'its graph has other inputs: build the model again')
 }
 
+function poolType({ form }: LoadedModel): PoolShape['type'] {
+  return form.precision === 'fp32' ? 'float32' : 'float16'
+}
+
 async function createPools(
-  { manifest }: LoadedModel,
+  model: LoadedModel,
   { sequencesMax, planePositions }: KvPoolOptions,
 ): Promise<DevicePools> {
-  const { layers, keyValueHeads, headSize } = manifest.architecture
-  const shape = { names: planeNames(layers, 'device'), heads: keyValueHeads, headSize }
+  const { layers, keyValueHeads: heads, headSize } = model.manifest.architecture
+  const shape = { names: planeNames(layers, 'device'), heads, headSize, type: poolType(model) }
   try {
     return await DevicePools.create(shape, sequencesMax * planePositions)
   } catch (cause) {
@@ -73,9 +79,13 @@ async function createPools(
 }
 
 /** How many of the sequences fit into so many bytes, and a layer's keys into one buffer. */
-export function sequencesOnDevice(options: KvPoolOptions, bytesMax: number): number {
+export function sequencesOnDevice(
+  options: KvPoolOptions,
+  valueBytes: number,
+  bytesMax: number,
+): number {
   const { sequencesMax, planes, rowLength, planePositions } = options
-  const planeBytes = planePositions * rowLength * Float32Array.BYTES_PER_ELEMENT
+  const planeBytes = planePositions * rowLength * valueBytes
   const fitting = Math.floor(bytesMax / (planes * planeBytes))
   return Math.min(sequencesMax, fitting, Math.floor(POOL_BYTES_MAX / planeBytes))
 }

@@ -6,11 +6,12 @@ import * as z from 'zod'
 
 import type { Architecture } from '@setblock/shared'
 import { roundUpKeys } from '../engine/attention-mask.ts'
-import { GRAPH, HIDDEN_BIAS } from '../engine/graph-contract.ts'
+import { GRAPH, HIDDEN_BIAS, planeNames } from '../engine/graph-contract.ts'
 import { OnnxGraph, tensor } from '../engine/onnx-graph.ts'
-import type { Feed } from '../engine/onnx-graph.ts'
+import type { Feed, Feeds } from '../engine/onnx-graph.ts'
 import { buildGraph } from '../model-builder/build-graph.ts'
 import { openCheckpoint } from '../model-builder/checkpoint.ts'
+import type { Checkpoint } from '../model-builder/checkpoint.ts'
 import type { Precision } from '../model-builder/graph/graph-builder.ts'
 import { graphBytes } from '../model-builder/write-graph.ts'
 
@@ -59,24 +60,30 @@ export async function readGolden(name: GoldenName): Promise<Golden> {
   )
 }
 
-/** A fixture's graph on the CPU provider, with its logits as an output. */
+/** A fixture's graph, with its logits as an output. */
 export class GoldenGraph {
   readonly architecture: Architecture
   readonly maskTokenId: number
   readonly #graph: OnnxGraph
+  readonly #provider: 'cpu' | 'webgpu'
 
-  private constructor(graph: OnnxGraph, architecture: Architecture, maskTokenId: number) {
+  private constructor(graph: OnnxGraph, provider: 'cpu' | 'webgpu', checkpoint: Checkpoint) {
     this.#graph = graph
-    this.architecture = architecture
-    this.maskTokenId = maskTokenId
+    this.#provider = provider
+    this.architecture = checkpoint.architecture
+    this.maskTokenId = checkpoint.source.maskTokenId
   }
 
-  static async load(name: GoldenName, precision: Precision): Promise<GoldenGraph> {
+  static async load(
+    name: GoldenName,
+    precision: Precision,
+    provider: 'cpu' | 'webgpu' = 'cpu',
+  ): Promise<GoldenGraph> {
     const checkpoint = await openCheckpoint(goldenFolder(name))
     try {
-      const bytes = await graphBytes(buildGraph(checkpoint, { precision, logits: true }))
-      const graph = await OnnxGraph.load(bytes, { threads: 1, spinning: false })
-      return new GoldenGraph(graph, checkpoint.architecture, checkpoint.source.maskTokenId)
+      const bytes = await graphBytes(buildGraph(checkpoint, { provider, precision, logits: true }))
+      const graph = await OnnxGraph.load(bytes, { provider, threads: 1, spinning: false })
+      return new GoldenGraph(graph, provider, checkpoint)
     } finally {
       await checkpoint.files.close()
     }
@@ -84,16 +91,16 @@ export class GoldenGraph {
 
   /** Logits of the case's rows: one forward over the whole sequence, nothing cached. */
   async logits({ tokens, positions, visible, rows }: GoldenCase): Promise<Float32Array[]> {
-    const { layers, heads, keyValueHeads, headSize, vocabularySize } = this.architecture
+    const { heads, keyValueHeads, vocabularySize } = this.architecture
     const width = roundUpKeys(tokens.length)
     const group = heads / keyValueHeads
     const order = Int32Array.from(tokens.keys())
     const feeds: Record<string, Feed> = {
+      ...this.#emptyCache(tokens.length, width),
       [GRAPH.inputIds]: tensor(Int32Array.from(tokens), [tokens.length]),
       [GRAPH.spreadRows]: tensor(order, [1, tokens.length]),
       [GRAPH.packedRows]: tensor(order, [tokens.length]),
       [GRAPH.positionIds]: tensor(BigInt64Array.from(positions, BigInt), [1, tokens.length]),
-      [GRAPH.writePositions]: tensor(BigInt64Array.of(0n), [1]),
       [GRAPH.attentionBias]: tensor(attentionBias(visible, group, width), [
         1,
         1,
@@ -104,14 +111,29 @@ export class GoldenGraph {
       [GRAPH.entropyRows]: tensor(Int32Array.of(0), [1]),
       [GRAPH.topRows]: tensor(Int32Array.of(0), [1]),
     }
-    const empty = new Float32Array(width * keyValueHeads * headSize)
-    for (let layer = 0; layer < layers; layer++) {
-      feeds[GRAPH.pastKey(layer)] = tensor(empty, [1, width, keyValueHeads * headSize])
-      feeds[GRAPH.pastValue(layer)] = tensor(empty, [1, width, keyValueHeads * headSize])
-    }
     const output = (await this.#graph.run(feeds, [GRAPH.logits]))[GRAPH.logits]!
     const flat = output.data as Float32Array
     return rows.map((_, row) => flat.slice(row * vocabularySize, (row + 1) * vocabularySize))
+  }
+
+  /** Room for `width` positions, the rows from the first on. */
+  #emptyCache(rows: number, width: number): Feeds {
+    const { layers, keyValueHeads, headSize } = this.architecture
+    const empty = new Float32Array(width * keyValueHeads * headSize)
+    const planes = (names: readonly string[], shape: readonly number[]): Feeds =>
+      Object.fromEntries(names.map((name) => [name, tensor(empty, shape)]))
+    if (this.#provider === 'cpu') {
+      return {
+        ...planes(planeNames(layers, 'host'), [1, width, keyValueHeads * headSize]),
+        [GRAPH.writePositions]: tensor(BigInt64Array.of(0n), [1]),
+      }
+    }
+    const places = Int32Array.from({ length: width }, (_, place) => place)
+    return {
+      ...planes(planeNames(layers, 'device'), [keyValueHeads, width, headSize]),
+      [GRAPH.keyPlaces]: tensor(places, [1, width]),
+      [GRAPH.writePlaces]: tensor(places.subarray(0, rows), [1, rows, 1]),
+    }
   }
 
   dispose(): Promise<void> {
@@ -141,8 +163,9 @@ export interface Agreement {
 export async function compareWithGolden(
   name: GoldenName,
   precision: Precision,
+  provider: 'cpu' | 'webgpu' = 'cpu',
 ): Promise<Agreement> {
-  const graph = await GoldenGraph.load(name, precision)
+  const graph = await GoldenGraph.load(name, precision, provider)
   const { maskTokenId } = graph
   let [rows, sameToken, differenceMax] = [0, 0, 0]
   try {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { writeSafetensors } from './safetensors-writer.ts'
 import type { FloatTensor } from './safetensors-writer.ts'
 import { seededNormal } from './seeded-random.ts'
+import { Q4_BLOCK } from '../model-builder/quantise-weights.ts'
 
 /** Shape of a model made for a test; the defaults are tiny. */
 export interface RandomModel {
@@ -19,6 +20,8 @@ export interface RandomModel {
   readonly vocabularySize: number
   readonly contextLength: number
   readonly tied: boolean
+  /** Matrices of numbers that the 4-bit form holds exactly. */
+  readonly exactInQ4: boolean
 }
 
 const TINY: RandomModel = {
@@ -33,6 +36,7 @@ const TINY: RandomModel = {
   vocabularySize: 96,
   contextLength: 192,
   tied: true,
+  exactInQ4: false,
 }
 
 const ARCHITECTURE_NAMES = {
@@ -105,6 +109,7 @@ function randomTensors(model: RandomModel): Map<string, FloatTensor> {
   const matrix = (name: string, outputs: number, inputs: number, scale = 1) => {
     const data = new Float32Array(outputs * inputs)
     for (let i = 0; i < data.length; i++) data[i] = (normal() * scale) / Math.sqrt(inputs)
+    if (model.exactInQ4) roundToQ4(data)
     tensors.set(`${name}.weight`, { shape: [outputs, inputs], data })
   }
   const vector = (name: string, size: number, mean: number) => {
@@ -140,4 +145,17 @@ function randomTensors(model: RandomModel): Map<string, FloatTensor> {
   norm('model.norm', hiddenSize)
   if (!model.tied) matrix('lm_head', vocabularySize, hiddenSize, 4)
   return tensors
+}
+
+/** Each block to multiples of a power of two, one of them -8 times it: the 4-bit form's own grid. */
+function roundToQ4(data: Float32Array): void {
+  for (let first = 0; first < data.length; first += Q4_BLOCK) {
+    const block = data.subarray(first, first + Q4_BLOCK)
+    const largest = block.reduce((max, value) => Math.max(max, Math.abs(value)), 0)
+    const step = 2 ** Math.round(Math.log2(largest / 8))
+    for (let i = 0; i < block.length; i++) {
+      block[i] = step * Math.max(-7, Math.min(7, Math.round(block[i]! / step)))
+    }
+    block[0] = -8 * step
+  }
 }

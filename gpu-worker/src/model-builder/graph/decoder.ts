@@ -2,6 +2,7 @@ import type { Architecture } from '@setblock/shared'
 
 import { attention } from './attention.ts'
 import { cacheStage } from './cache-stage.ts'
+import { floatType } from './graph-builder.ts'
 import type { GraphBuilder, Precision, Provider, Rows } from './graph-builder.ts'
 import { head } from './head.ts'
 import { linear } from './linear.ts'
@@ -60,7 +61,10 @@ export function buildDecoder(weights: ModelWeights, options: DecoderOptions): On
 function decoderLayers(builder: GraphBuilder, weights: ModelWeights): Rows {
   const { model, architecture } = builder
   const { hiddenSize, heads, headSize } = architecture
-  const embedding = model.initializer('embedding', rowsWeight(weights.embedding, 'float32'))
+  const embedding = model.initializer(
+    'embedding',
+    rowsWeight(weights.embedding, floatType(builder.precision)),
+  )
   let zeroPoints = zeroPointsFor(builder, 'zero_points', GRAPH.inputIds)
   let residual = model.node('embedded', 'Gather', [embedding, GRAPH.inputIds])
   let normed = rmsNorm(builder, 'layer.0.norm', residual, weights.layers[0]!.attentionNorm)

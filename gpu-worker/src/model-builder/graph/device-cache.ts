@@ -1,5 +1,6 @@
+import { attentionBias } from './attention-bias.ts'
 import type { CacheStage, LayerRows } from './cache-stage.ts'
-import { constantFloat, constantInts } from './graph-builder.ts'
+import { constantFloat, constantInts, floatType } from './graph-builder.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import { GRAPH } from '../../engine/graph-contract.ts'
 import type { Value } from '../onnx-model.ts'
@@ -16,6 +17,7 @@ import type { Value } from '../onnx-model.ts'
 export function deviceCache(builder: GraphBuilder): CacheStage {
   const { model, architecture } = builder
   const { keyValueHeads, headSize } = architecture
+  const type = floatType(builder.precision)
   const constants = sharedInputs(builder)
 
   const transposed = (name: string, value: Value, perm: readonly number[]): Value =>
@@ -25,14 +27,14 @@ export function deviceCache(builder: GraphBuilder): CacheStage {
   const appended = (pool: Value, rows: Value): Value => {
     const updated = GRAPH.updated(pool)
     const shape = [keyValueHeads, 'P', headSize]
-    model.input(pool, 'float32', shape)
+    model.input(pool, type, shape)
     const apart = constantInts(builder, 'shape.pool_rows', [-1, keyValueHeads, headSize])
     const split = model.node(`${pool}.rows`, 'Reshape', [rows, apart])
     const updates = transposed(`${pool}.updates`, split, [1, 0, 2])
     model.node(updated, 'ScatterElements', [pool, constants.writeIndex, updates], {
       attributes: { axis: { int: 1 } },
     })
-    model.output(updated, 'float32', shape)
+    model.output(updated, type, shape)
     return model.node(`${pool}.all`, 'Gather', [updated, GRAPH.keyPlaces], {
       attributes: { axis: { int: 1 } },
     })
@@ -69,7 +71,10 @@ function sharedInputs(builder: GraphBuilder): { bias: Value; writeIndex: Value }
   model.input(GRAPH.keyPlaces, 'int32', ['B', 'T'])
   model.input(GRAPH.writePlaces, 'int32', [1, 'B*S', 1])
   const headFirst = constantInts(builder, 'shape.bias', [1, -1, 0, 0])
-  const bias = model.node('attention_bias.head_first', 'Reshape', [GRAPH.attentionBias, headFirst])
+  const bias = model.node('attention_bias.head_first', 'Reshape', [
+    attentionBias(builder),
+    headFirst,
+  ])
   const everyElement = constantInts(builder, 'shape.write_index', [keyValueHeads, 1, headSize])
   const writeIndex = model.node('write_index', 'Expand', [GRAPH.writePlaces, everyElement])
   return { bias, writeIndex }

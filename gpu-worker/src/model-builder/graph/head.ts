@@ -1,6 +1,6 @@
 import { limits } from '@setblock/shared'
 
-import { constantFloat, constantInts, constantVector } from './graph-builder.ts'
+import { constantFloat, constantInts, constantVector, floatType } from './graph-builder.ts'
 import type { GraphBuilder, Rows } from './graph-builder.ts'
 import { linearWithout } from './linear.ts'
 import { GRAPH } from '../../engine/graph-contract.ts'
@@ -21,22 +21,28 @@ export interface HeadOptions {
  */
 export function head(builder: GraphBuilder, rows: Rows, options: HeadOptions): void {
   const { model } = builder
-  const logits = linearWithout(builder, GRAPH.logits, rows, {
-    matrix: options.weights,
-    blocked: [options.maskTokenId],
-  })
-  const outputs = options.weights.outputs
-  toInt32(
-    builder,
-    GRAPH.ids,
-    builder.provider === 'webgpu'
-      ? mostLikelyInFloats(builder, logits, outputs)
-      : mostLikely(builder, logits, outputs),
-  )
+  const { outputs } = options.weights
+  const logits = floatLogits(builder, rows, options)
+  // Behind the logits everything is float32, whatever the weights are.
+  const exact: GraphBuilder = { ...builder, precision: 'fp32' }
+  const best = builder.provider === 'webgpu' ? mostLikelyInFloats : mostLikely
+  toInt32(builder, GRAPH.ids, best(exact, logits, outputs))
   model.output(GRAPH.ids, 'int32', ['R'])
-  entropyAndLogprob(builder, logits)
-  candidates(builder, logits)
-  if (options.logits) model.output(GRAPH.logits, 'float32', ['R', options.weights.outputs])
+  entropyAndLogprob(exact, logits)
+  candidates(exact, logits)
+  if (options.logits) model.output(GRAPH.logits, 'float32', ['R', outputs])
+}
+
+/** (R, V) float32, the mask token out of reach. */
+function floatLogits(builder: GraphBuilder, rows: Rows, options: HeadOptions): Value {
+  const matrix = { matrix: options.weights, blocked: [options.maskTokenId] }
+  if (floatType(builder.precision) === 'float32') {
+    return linearWithout(builder, GRAPH.logits, rows, matrix)
+  }
+  const half = linearWithout(builder, 'logits.half', rows, matrix)
+  return builder.model.node(GRAPH.logits, 'Cast', [half], {
+    attributes: { to: { int: DATA_TYPES.float32 } },
+  })
 }
 
 /**

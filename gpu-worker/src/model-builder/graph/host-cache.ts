@@ -1,5 +1,6 @@
+import { attentionBias } from './attention-bias.ts'
 import type { CacheStage, LayerRows } from './cache-stage.ts'
-import { constantInts } from './graph-builder.ts'
+import { constantInts, floatType } from './graph-builder.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import { GRAPH } from '../../engine/graph-contract.ts'
 import type { Value } from '../onnx-model.ts'
@@ -14,12 +15,14 @@ export function hostCache(builder: GraphBuilder): CacheStage {
   const { model, architecture } = builder
   const { heads, keyValueHeads, headSize } = architecture
   const keyValueSize = keyValueHeads * headSize
+  const type = floatType(builder.precision)
+  const bias = attentionBias(builder)
   const kept: Value[] = []
   model.input(GRAPH.writePositions, 'int64', ['B'])
 
   /** The cached rows with this forward's behind them: (B, T, KV*D). */
   const appended = (past: Value, rows: Value): Value => {
-    model.input(past, 'float32', ['B', 'T', keyValueSize])
+    model.input(past, type, ['B', 'T', keyValueSize])
     return model.node(`${past}.all`, 'TensorScatter', [past, rows, GRAPH.writePositions], {
       attributes: { axis: { int: 1 } },
     })
@@ -32,7 +35,7 @@ export function hostCache(builder: GraphBuilder): CacheStage {
       model.node(`${name}.group_rows`, 'Reshape', [queries, groupRows]), // (B, S*G, KV*D)
       appended(GRAPH.pastKey(layer), keys),
       appended(GRAPH.pastValue(layer), values),
-      GRAPH.attentionBias,
+      bias,
     ]
     kept.push(keys, values)
     const mixed = model.node(`${name}.mixed`, 'Attention', inputs, {
@@ -44,7 +47,7 @@ export function hostCache(builder: GraphBuilder): CacheStage {
 
   const finish = (): void => {
     model.node(GRAPH.newRows, 'Concat', kept, { attributes: { axis: { int: -1 } } })
-    model.output(GRAPH.newRows, 'float32', ['B', 'S', kept.length * keyValueSize])
+    model.output(GRAPH.newRows, type, ['B', 'S', kept.length * keyValueSize])
   }
   return { attend, finish }
 }
