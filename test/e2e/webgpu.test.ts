@@ -37,8 +37,7 @@ describe('the bundled model on WebGPU, in a worker of its own', { skip, timeout:
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'setblock-webgpu-'))
     await cp(path.join(repository, 'models', MODEL), folder, { recursive: true })
-    await buildModel(folder, 'fp32')
-    await buildModel(folder, 'fp32', 'webgpu')
+    await buildModel({ folder, targets: ['fp32', 'webgpu-fp32'] })
     const { encodeChat } = await loadTokenizer(folder)
     prompts = PROMPTS.map((content) => encodeChat([{ role: 'user', content }]))
     const start = (device: string): Promise<WorkerProcess> =>
