@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { chooseThreads } from '../../gpu-worker/src/engine/choose-threads.ts'
-import type { SequenceRows } from '../../gpu-worker/src/engine/engine.ts'
+import type { Engine, SequenceRows } from '../../gpu-worker/src/engine/engine.ts'
 import { loadModel, weightBytes } from '../../gpu-worker/src/engine/manifest.ts'
 import { createOnnxEngine } from '../../gpu-worker/src/engine/onnx-engine.ts'
 import type { RowTimes } from './cost-model.ts'
@@ -41,6 +41,17 @@ export async function measureRowTimes(
   const options = { ...threads, spinning: false, sequencesMax: cached.length }
   const engine = await createOnnxEngine(model, options)
   const { vocabularySize } = model.manifest.architecture
+  const times = await timeRows(engine, vocabularySize, { cached, rowCounts, rounds, entropies })
+  await engine.dispose()
+  return times
+}
+
+/** The same of an engine that is open, with as many free sequences as contexts. */
+export async function timeRows(
+  engine: Engine,
+  vocabularySize: number,
+  { cached, rowCounts, rounds, entropies = false }: RowTimesOptions,
+): Promise<Map<number, RowTimes>> {
   const rowsOf = (sequence: number, count: number): SequenceRows => {
     const tail = Array.from({ length: count }, (_, i) => (i * 37 + 11) % vocabularySize)
     return { sequence, tail, groups: [], readTail: count, entropies, top: 'none' }
@@ -71,7 +82,7 @@ export async function measureRowTimes(
       }
     }
   }
-  await engine.dispose()
+  for (const sequence of sequences.values()) engine.close(sequence)
   return new Map(
     [...samples].map(([positions, byRows]) => [
       positions,
