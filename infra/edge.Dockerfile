@@ -1,8 +1,11 @@
 # The edge on Node, for running it outside Cloudflare Workers. From the repository's root:
 #
 #     docker build --file infra/edge.Dockerfile --tag setblock-edge .
+#
+# Name the base by digest, or from a mirror, with --build-arg.
+ARG NODE_IMAGE=node:22-bookworm-slim
 
-FROM node:22-bookworm-slim AS sources
+FROM ${NODE_IMAGE} AS sources
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY shared/package.json shared/
@@ -25,7 +28,10 @@ FROM sources AS install
 # Optional packages are the Node that npm scripts bring along; this image has its own.
 RUN npm ci --omit=dev --omit=optional --workspace=edge
 
-FROM node:22-bookworm-slim
+FROM ${NODE_IMAGE} AS edge
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends tini \
+    && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production \
     SETBLOCK_EDGE_HOST=0.0.0.0 \
     SETBLOCK_EDGE_PORT=8787 \
@@ -40,7 +46,7 @@ COPY --from=assets /assets ./assets
 COPY shared ./shared
 COPY edge ./edge
 COPY infra/probe.cjs ./infra/
-RUN install --directory --owner=node --mode=700 /data
+RUN install --directory --owner=node --group=node --mode=700 /data
 VOLUME /data
 USER node
 EXPOSE 8787
@@ -48,4 +54,5 @@ EXPOSE 8787
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["node", "infra/probe.cjs", "http://127.0.0.1:8787/healthz"]
 STOPSIGNAL SIGTERM
+ENTRYPOINT ["tini", "--"]
 CMD ["node", "edge/src/node.ts"]

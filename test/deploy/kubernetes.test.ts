@@ -37,7 +37,7 @@ for (const [name, skip, read] of sets) {
     const objects = skip === false ? read() : []
 
     test('every object is what the published schema of its kind says', async () => {
-      assert.ok(objects.length >= 11, `${objects.length}`)
+      assert.ok(objects.length >= 12, `${objects.length}`)
       for (const object of objects) await validateObject(object)
     })
 
@@ -152,6 +152,20 @@ describe('Kubernetes, how the parts fit', () => {
       ]
       assert.ok(mount && volumes.includes(mount.name), image)
     }
+  })
+
+  test('the autoscaler asks for metrics that the workers have', () => {
+    const { spec } = find('ScaledObject', 'setblock-worker') as ClusterObject & {
+      spec: { triggers: { metadata: { query: string } }[]; maxReplicaCount: number }
+    }
+    const text = readSources('gpu-worker/src', ['.ts'])
+      .map((source) => source.text)
+      .join('\n')
+    const names = spec.triggers.flatMap(
+      ({ metadata }) => metadata.query.match(/setblock_\w+/g) ?? [],
+    )
+    assert.ok(names.length >= 3)
+    for (const name of names) assert.ok(text.includes(name.replace('setblock_', '')), name)
   })
 })
 
