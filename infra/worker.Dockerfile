@@ -33,6 +33,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends tini \
     && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production \
+    ORT_DISABLE_TELEMETRY=1 \
     SETBLOCK_WORKER_HOST=0.0.0.0 \
     SETBLOCK_WORKER_PORT=8788 \
     SETBLOCK_MODEL=/app/models/setblock-nano \
@@ -82,6 +83,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 1000 --user-group --create-home node
 ENV NODE_ENV=production \
+    ORT_DISABLE_TELEMETRY=1 \
     SETBLOCK_WORKER_HOST=0.0.0.0 \
     SETBLOCK_WORKER_PORT=8788 \
     SETBLOCK_MODEL=/app/models/setblock-nano \

@@ -17,6 +17,7 @@ import { createObjectHomes, PLACE_HEADER } from './streams/stream-homes.ts'
 import type { StreamHomes } from './streams/stream-homes.ts'
 import { cacheDirectory } from './workers/directory.ts'
 import { createObjectRegistry } from './workers/registry-object.ts'
+import type { WorkerFetch } from './workers/worker-fetch.ts'
 import type { WorkerRegistry } from './workers/worker-registry.ts'
 
 export { MeterObject } from './metering/meter-object.ts'
@@ -29,6 +30,8 @@ export interface WorkerEnv {
   METERS: ObjectNamespace
   STREAMS: ObjectNamespace
   REGISTRY: ObjectNamespace
+  /** A private network in which the workers are, reached through a tunnel. */
+  WORKER_NETWORK?: { fetch: WorkerFetch }
   GPU_WORKERS: string
   SETBLOCK_JOB_SECRET: string
   SETBLOCK_ADMIN_KEY: string
@@ -87,6 +90,12 @@ function createCachedRegistry(namespace: ObjectNamespace): WorkerRegistry {
   }
 }
 
+/** Over the internet, or through the tunnel that is bound. */
+function createWorkerFetch(network: WorkerEnv['WORKER_NETWORK']): WorkerFetch {
+  if (network === undefined) return (url, init) => fetch(url, init)
+  return (url, init) => network.fetch(url, init)
+}
+
 function assembleWorkerDeps(env: WorkerEnv): EdgeDeps {
   return assembleDeps({
     models: createAssetModels(env.ASSETS),
@@ -94,7 +103,7 @@ function assembleWorkerDeps(env: WorkerEnv): EdgeDeps {
     config: readEdgeConfig(env),
     database: createD1Database(env.DB),
     homes: createObjectHomes(env.STREAMS),
-    fetch: (url, init) => fetch(url, init),
+    fetch: createWorkerFetch(env.WORKER_NETWORK),
     createMeter: () => createObjectMeter(env.METERS),
     createRegistry: () => createCachedRegistry(env.REGISTRY),
     createDnsDirectory: ({ host }) => {

@@ -12,9 +12,9 @@ const assets = path.join(folder, 'assets')
 const bundle = path.join(folder, 'bundle')
 
 /** `wrangler deploy`, up to the point where it would log in. */
-function dryRun() {
+function dryRun(...more: string[]) {
   const wrangler = path.join(repository, 'node_modules', 'wrangler', 'bin', 'wrangler.js')
-  const args = ['deploy', '--dry-run', `--outdir=${bundle}`, `--assets=${assets}`]
+  const args = ['deploy', '--dry-run', `--outdir=${bundle}`, `--assets=${assets}`, ...more]
   return spawnSync(process.execPath, [wrangler, ...args], {
     cwd: repository,
     encoding: 'utf8',
@@ -52,3 +52,19 @@ test('the edge can be deployed: it bundles, with its bindings and assets', async
     assert.ok(!code.includes(foreign), `${foreign} is in the edge's bundle`)
   }
 })
+
+const ENVIRONMENTS = ['staging', 'production']
+
+for (const name of ENVIRONMENTS) {
+  test(`environment ${name} has every binding and variable, and secrets in none`, () => {
+    const { status, stdout, stderr } = dryRun('--env', name)
+    assert.equal(status, 0, stderr)
+    const missing = ['DB', 'METERS', 'STREAMS', 'REGISTRY', 'ASSETS', 'GPU_WORKERS']
+      .concat('SETBLOCK_WORKER_HOSTS', 'SETBLOCK_CORS_ORIGINS')
+      .filter((binding) => !stdout.includes(`env.${binding}`))
+    assert.deepEqual(missing, [])
+    assert.ok(stdout.includes(`setblock-${name}`), 'its own database')
+    assert.doesNotMatch(stdout, /SETBLOCK_JOB_SECRET|SETBLOCK_ADMIN_KEY/)
+    assert.doesNotMatch(stderr + stdout, /warning/i)
+  })
+}
