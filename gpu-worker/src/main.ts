@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serve, type ServerType } from '@hono/node-server'
 import { limits } from '@setblock/shared'
+import { BUS_BYTES_PER_SECOND, busCost } from './engine/bus-cost.ts'
 import { planModels } from './models/plan-models.ts'
 import { ServedModels } from './models/served-models.ts'
 import { startAnnouncing } from './server/announce.ts'
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
   const server = await listen(app.fetch, config)
   const { host } = config
   const { port } = server.address() as AddressInfo
+  logBusCosts(models)
   logToStdout('info', 'ready', { host, port, models: describe(models), ...memoryUse() })
   const announcing =
     config.announce &&
@@ -69,6 +71,22 @@ async function main(): Promise<void> {
   process.once('SIGTERM', shutDown)
   process.once('SIGINT', shutDown)
   models.ended().catch((error: unknown) => fail(error))
+}
+
+/** On CUDA an operator shall see what the bus costs before wondering where the time goes. */
+function logBusCosts({ all }: ServedModels): void {
+  for (const { engine } of all) {
+    const { manifest, form } = engine
+    if (form.provider !== 'cuda') continue
+    const { positions, bytes, ms } = busCost(manifest, form)
+    const cost = { positions, bytesPerForward: bytes, computedMsPerForward: ms }
+    const assumed = { assumedBytesPerSecond: BUS_BYTES_PER_SECOND }
+    logToStdout('warn', 'keys-and-values-cross-the-bus', {
+      model: manifest.id,
+      ...cost,
+      ...assumed,
+    })
+  }
 }
 
 /** Of each model: its id, what runs it and in which form. */

@@ -5,6 +5,7 @@ import { CliError, type Command } from './command.ts'
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   build: async () => (await import('./build.ts')).build,
   chat: async () => (await import('./chat.ts')).chat,
+  'install-cuda': async () => (await import('./install-cuda.ts')).installCuda,
   keys: async () => (await import('./keys.ts')).keys,
   serve: async () => (await import('./serve.ts')).serve,
 }

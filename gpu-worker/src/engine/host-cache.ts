@@ -5,23 +5,26 @@ import type { SequenceId } from './engine.ts'
 import { FeedBuffer } from './feed-buffer.ts'
 import { GRAPH } from './graph-contract.ts'
 import { KvPool } from './kv-pool.ts'
-import type { KvPoolOptions } from './kv-pool.ts'
+import type { KvPoolOptions, KvType, KvValues } from './kv-pool.ts'
 import type { Outputs } from './onnx-graph.ts'
 import { PastFeeds } from './past-feeds.ts'
 import type { ThreadedGraph } from './threaded-graph.ts'
+import { toHalves, widenHalves } from '../model-builder/float-formats.ts'
 
 /** Keys and values in host memory: fed with every forward, and appended from what it returns. */
 export class HostCache implements EngineCache {
   readonly #graph: ThreadedGraph
+  readonly #type: KvType | undefined
   readonly #pool: KvPool
   readonly #pastFeeds: PastFeeds
   readonly #writePositions = new FeedBuffer((length) => new BigInt64Array(length))
   /** Values per row of `new_rows`: keys and values of every layer. */
   readonly #newRowLength: number
   /** Keys and values of a sequence's last run, from its first row on. */
-  readonly #newRows = new Map<SequenceId, Float32Array>()
+  readonly #newRows = new Map<SequenceId, KvValues>()
 
   constructor(graph: ThreadedGraph, options: KvPoolOptions) {
+    this.#type = options.type
     this.#graph = graph
     this.#newRowLength = options.planes * options.rowLength
     this.#pool = new KvPool(options)
@@ -53,7 +56,7 @@ export class HostCache implements EngineCache {
       ...this.#pastFeeds.feeds(sequences, shape.keys),
     }
     const results = await this.#graph.run(all, [...outputs, GRAPH.newRows], shape.packedRows)
-    const newRows = results[GRAPH.newRows]!.data as Float32Array
+    const newRows = results[GRAPH.newRows]!.data as KvValues
     for (const [index, sequence] of sequences.entries()) {
       this.#newRows.set(sequence, newRows.subarray(index * shape.rows * this.#newRowLength))
     }
@@ -68,11 +71,11 @@ export class HostCache implements EngineCache {
   }
 
   async read(sequence: SequenceId, start: number, rows: number) {
-    return this.#pool.read(sequence, start, rows)
+    return toFloats(this.#pool.read(sequence, start, rows))
   }
 
   async append(sequence: SequenceId, data: Float32Array, rows: number): Promise<void> {
-    this.#pool.append(sequence, data, rows)
+    this.#pool.append(sequence, toValues(data, this.#type), rows)
   }
 
   checkIntegrity(): void {
@@ -82,4 +85,20 @@ export class HostCache implements EngineCache {
   dispose(): Promise<void> {
     return this.#graph.dispose()
   }
+}
+
+/** Outside of the engine keys and values are float32 always. */
+function toFloats(values: KvValues): Float32Array<ArrayBuffer> {
+  if (values instanceof Float32Array) return values
+  const floats = new Float32Array(values.length)
+  widenHalves(values, floats)
+  return floats
+}
+
+/** Exact: what is brought back has been float16 before. */
+function toValues(floats: Float32Array, type: KvType | undefined): KvValues {
+  if (type !== 'float16') return floats as Float32Array<ArrayBuffer>
+  const halves = new Uint16Array(floats.length)
+  toHalves(floats, halves)
+  return halves
 }

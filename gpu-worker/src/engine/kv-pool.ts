@@ -6,7 +6,15 @@ import { SequenceSlots } from './sequence-slots.ts'
 /** Host memory that the caches of all sequences may take together if nothing else is said. */
 export const KV_BYTES_MAX_DEFAULT = 8 * 1024 ** 3
 
+/** Keys and values as a graph takes them: float32, or the bits of float16. */
+export type KvValues = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>
+
+/** As ONNX calls them. */
+export type KvType = 'float32' | 'float16'
+
 export interface KvPoolOptions {
+  /** Of the values; float32 if absent. */
+  readonly type?: KvType
   readonly sequencesMax: number
   /** Keys and values of every layer: 2 * layers. */
   readonly planes: number
@@ -29,14 +37,14 @@ export class KvPool {
    * By slot. Plane 2*l holds the keys of layer l and plane 2*l + 1 its values, (planePositions,
    * rowLength). Zeros behind the cached positions.
    */
-  readonly #planes: readonly (readonly Float32Array[])[]
+  readonly #planes: readonly (readonly KvValues[])[]
 
   constructor(options: KvPoolOptions) {
     this.#options = options
     this.#slots = new SequenceSlots(options)
     const planeLength = options.planePositions * options.rowLength
     this.#planes = Array.from({ length: options.sequencesMax }, () =>
-      Array.from({ length: options.planes }, () => new Float32Array(planeLength)),
+      Array.from({ length: options.planes }, () => createValues(options.type, planeLength)),
     )
   }
 
@@ -58,7 +66,7 @@ export class KvPool {
   }
 
   /** The first `positions` rows of every plane, (positions, rowLength) each; a view, not a copy. */
-  planes(sequence: SequenceId, positions: number): readonly Float32Array[] {
+  planes(sequence: SequenceId, positions: number): readonly KvValues[] {
     const { planePositions, rowLength } = this.#options
     assert(positions <= planePositions, `${positions} positions exceed ${planePositions}`)
     return this.#planesOf(sequence).map((plane) => plane.subarray(0, positions * rowLength))
@@ -68,7 +76,7 @@ export class KvPool {
    * Caches `rows` more positions. `source` holds them in the layout of the graph's `new_rows`: row
    * after row, each with rowLength values per plane.
    */
-  append(sequence: SequenceId, source: Float32Array, rows: number): void {
+  append(sequence: SequenceId, source: KvValues, rows: number): void {
     const { planes, rowLength } = this.#options
     const start = this.cachedLength(sequence)
     assert(source.length >= rows * planes * rowLength, 'source holds fewer rows than are appended')
@@ -82,10 +90,10 @@ export class KvPool {
   }
 
   /** A copy of cached rows in the layout that `append` takes. */
-  read(sequence: SequenceId, start: number, rows: number): Float32Array<ArrayBuffer> {
+  read(sequence: SequenceId, start: number, rows: number): KvValues {
     const { planes, rowLength } = this.#options
     this.#slots.assertCached(sequence, start, rows)
-    const copy = new Float32Array(rows * planes * rowLength)
+    const copy = createValues(this.#options.type, rows * planes * rowLength)
     for (const [index, plane] of this.#planesOf(sequence).entries()) {
       for (let row = 0; row < rows; row++) {
         const from = (start + row) * rowLength
@@ -100,7 +108,7 @@ export class KvPool {
     this.#slots.checkIntegrity()
   }
 
-  #planesOf(sequence: SequenceId): readonly Float32Array[] {
+  #planesOf(sequence: SequenceId): readonly KvValues[] {
     return this.#planes[this.#slots.indexOf(sequence)]!
   }
 }
@@ -121,6 +129,14 @@ export function bytesForAll(options: KvPoolOptions): number {
 }
 
 /** Bytes of one sequence's cache. */
-export function slotBytes({ planes, rowLength, planePositions }: KvPoolOptions): number {
-  return planes * planePositions * rowLength * Float32Array.BYTES_PER_ELEMENT
+export function slotBytes({ planes, rowLength, planePositions, type }: KvPoolOptions): number {
+  return planes * planePositions * rowLength * valueBytes(type)
+}
+
+export function createValues(type: KvType | undefined, length: number): KvValues {
+  return type === 'float16' ? new Uint16Array(length) : new Float32Array(length)
+}
+
+function valueBytes(type: KvType | undefined): number {
+  return type === 'float16' ? Uint16Array.BYTES_PER_ELEMENT : Float32Array.BYTES_PER_ELEMENT
 }

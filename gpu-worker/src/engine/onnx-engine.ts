@@ -1,13 +1,14 @@
 import type { Manifest } from '@setblock/shared'
 
 import { KV_BYTES_MAX_DEFAULT, sequencesWithin } from './kv-pool.ts'
+import type { KvPoolOptions } from './kv-pool.ts'
 import { GraphEngine } from './graph-engine.ts'
 import { graphInputs } from './graph-contract.ts'
 import { HostCache } from './host-cache.ts'
 import type { LoadedModel } from './manifest.ts'
 import { ModelError } from './model-error.ts'
 import type { RuntimeOptions } from './onnx-graph.ts'
-import { poolOptions } from './pool-options.ts'
+import { kvType, poolOptions } from './pool-options.ts'
 import { ThreadedGraph } from './threaded-graph.ts'
 import type { WideOptions } from './threaded-graph.ts'
 
@@ -25,7 +26,8 @@ export async function createOnnxEngine(
 ): Promise<OnnxEngine> {
   const { kvBytesMax = KV_BYTES_MAX_DEFAULT } = options
   const { manifest } = model
-  const sequencesMax = sequencesWithin(poolOptions(manifest, options.sequencesMax), kvBytesMax)
+  const wanted = poolOptions(manifest, options.sequencesMax, kvType(model.form))
+  const sequencesMax = sequencesWithin(wanted, kvBytesMax)
   if (sequencesMax === 0) {
     const reason = `the cache of one sequence does not fit ${kvBytesMax} bytes`
     throw new ModelError(manifest.id, reason)
@@ -37,7 +39,7 @@ export async function createOnnxEngine(
     await graph.dispose()
     throw new ModelError(manifest.id, 'its graph has other inputs: build the model again')
   }
-  const engine = new OnnxEngine(graph, manifest, sequencesMax)
+  const engine = new OnnxEngine(graph, manifest, { ...wanted, sequencesMax })
   if (graph.isTunable) await tuneThreads(graph, engine)
   return engine
 }
@@ -46,8 +48,8 @@ export async function createOnnxEngine(
 export class OnnxEngine extends GraphEngine {
   readonly #graph: ThreadedGraph
 
-  constructor(graph: ThreadedGraph, manifest: Manifest, sequencesMax: number) {
-    super(new HostCache(graph, poolOptions(manifest, sequencesMax)), manifest, sequencesMax)
+  constructor(graph: ThreadedGraph, manifest: Manifest, pool: KvPoolOptions) {
+    super(new HostCache(graph, pool), manifest, pool.sequencesMax)
     this.#graph = graph
   }
 

@@ -8,7 +8,7 @@ import { ModelError } from './model-error.ts'
 
 export interface RuntimeOptions {
   /** What runs the graph; the CPU if absent. Several WebGPU graphs share the process's one device. */
-  readonly provider?: 'cpu' | 'webgpu'
+  readonly provider?: 'cpu' | 'webgpu' | 'cuda'
   /** Outputs stay on the device instead of being copied from it; for WebGPU. */
   readonly outputsOnDevice?: boolean
   /** Threads of one forward. */
@@ -83,7 +83,7 @@ export class OnnxGraph {
 }
 
 /** A node that WebGPU has no kernel for refuses the graph: it must not run on the CPU unnoticed. */
-const NO_FALLBACK = { cpu: {}, webgpu: { disable_cpu_ep_fallback: '1' } } as const
+const NO_FALLBACK = { cpu: {}, cuda: {}, webgpu: { disable_cpu_ep_fallback: '1' } } as const
 
 /**
  * A waiting thread spins for so long, then sleeps: longer than the gap between two parallel parts of
@@ -99,10 +99,12 @@ function spinOptions(spinning: boolean) {
 
 /** A feed that refers to `data`, not to a copy of it. */
 export function tensor(
-  data: Float32Array | Int32Array | BigInt64Array,
+  data: Float32Array | Uint16Array | Int32Array | BigInt64Array,
   shape: readonly number[],
 ): Tensor {
   if (data instanceof Float32Array) return new Tensor('float32', data, shape)
+  // The bits of float16, for which there is no array of its own here.
+  if (data instanceof Uint16Array) return new Tensor('float16', data, shape)
   if (data instanceof Int32Array) return new Tensor('int32', data, shape)
   return new Tensor('int64', data, shape)
 }

@@ -1,13 +1,13 @@
 import { assertNever, type GraphFile, type Manifest } from '@setblock/shared'
 
 import { chooseThreads } from './choose-threads.ts'
+import { assertCudaInstalled } from './cuda-library.ts'
 import { chooseDevice, chooseForm, dependsOnAdapter } from './device.ts'
 import type { FormWish } from './device.ts'
 import type { Engine } from './engine.ts'
 import { KV_BYTES_MAX_DEFAULT } from './kv-pool.ts'
 import { loadForm, readManifest, weightBytes } from './manifest.ts'
 import type { LoadedModel } from './manifest.ts'
-import { ModelError } from './model-error.ts'
 import { createOnnxEngine } from './onnx-engine.ts'
 import { createWebGpuEngine } from './webgpu-engine.ts'
 import { isWorthUsing, probeWebGpu } from './webgpu-probe.ts'
@@ -66,7 +66,7 @@ function createEngine(model: LoadedModel, request: EngineRequest): Promise<Creat
     case 'webgpu':
       return createGpuEngine(model, request)
     case 'cuda':
-      throw new ModelError(`device ${provider}`, 'has no engine in this version')
+      return createCudaEngine(model, request)
     default:
       return assertNever(provider, 'provider')
   }
@@ -78,6 +78,17 @@ async function createGpuEngine(
   { sequencesMax, kvBytesMax = KV_BYTES_MAX_DEFAULT }: EngineRequest,
 ): Promise<CreatedEngine> {
   const engine = await createWebGpuEngine(model, { sequencesMax, kvBytesMax })
+  return { engine, engines: 1, wideFromRows: Infinity }
+}
+
+/** The host's engine on CUDA: its keys and values cross the bus with every forward. */
+async function createCudaEngine(
+  model: LoadedModel,
+  { spinning, sequencesMax, kvBytesMax = KV_BYTES_MAX_DEFAULT }: EngineRequest,
+): Promise<CreatedEngine> {
+  assertCudaInstalled()
+  const options = { provider: 'cuda', threads: 1, spinning, sequencesMax, kvBytesMax } as const
+  const engine = await createOnnxEngine(model, options)
   return { engine, engines: 1, wideFromRows: Infinity }
 }
 

@@ -1,6 +1,7 @@
 import type { SequenceId } from './engine.ts'
 import { GRAPH } from './graph-contract.ts'
-import type { KvPool, KvPoolOptions } from './kv-pool.ts'
+import { createValues } from './kv-pool.ts'
+import type { KvPool, KvPoolOptions, KvValues } from './kv-pool.ts'
 import { tensor } from './onnx-graph.ts'
 import type { Feeds } from './onnx-graph.ts'
 
@@ -16,7 +17,7 @@ export class PastFeeds {
   readonly #options: KvPoolOptions
   readonly #names: readonly string[]
   /** One per plane, (B, T, rowLength), the first `#held.length` sequences in it valid. */
-  #joined: readonly Float32Array[] = []
+  #joined: readonly KvValues[] = []
   #joinedKeys = 0
   #held: { readonly sequence: SequenceId; length: number }[] = []
   #last: { readonly key: string; readonly feeds: Feeds } | undefined
@@ -76,12 +77,12 @@ export class PastFeeds {
 
   /** Room for so many sequences of `keys` positions; what is held there stays if it still fits. */
   #reserve(sequences: number, keys: number): void {
-    const { planes, rowLength, sequencesMax, planePositions } = this.#options
+    const { planes, rowLength, sequencesMax, planePositions, type } = this.#options
     const length = sequences * keys * rowLength
     const grow = length > (this.#joined[0]?.length ?? 0)
     if (grow) {
       const roomy = Math.min(2 * length, sequencesMax * planePositions * rowLength)
-      this.#joined = Array.from({ length: planes }, () => new Float32Array(roomy))
+      this.#joined = Array.from({ length: planes }, () => createValues(type, roomy))
       this.#last = undefined
     }
     if (grow || keys !== this.#joinedKeys) this.#held = []

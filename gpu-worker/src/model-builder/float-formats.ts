@@ -25,7 +25,7 @@ export function widen(raw: Uint8Array, dtype: Dtype, target: Float32Array): void
     case 'BF16':
       return widenBfloat16(new Uint16Array(buffer, byteOffset, count), target)
     case 'F16':
-      return widenHalf(new Uint16Array(buffer, byteOffset, count), target)
+      return widenHalves(new Uint16Array(buffer, byteOffset, count), target)
   }
 }
 
@@ -37,7 +37,8 @@ function widenBfloat16(halves: Uint16Array, target: Float32Array): void {
 
 let halfTable: Float32Array | undefined
 
-function widenHalf(halves: Uint16Array, target: Float32Array): void {
+/** The bits of binary16 to float32. */
+export function widenHalves(halves: Uint16Array, target: Float32Array): void {
   halfTable ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => halfToNumber(half))
   for (let i = 0; i < halves.length; i++) target[i] = halfTable[halves[i]!]!
 }

@@ -7,7 +7,7 @@ import { chooseForm, type DeviceChoice, type FormWish } from '../engine/device.t
 import { bytesForAll, slotBytes } from '../engine/kv-pool.ts'
 import { readManifest } from '../engine/manifest.ts'
 import { ModelError } from '../engine/model-error.ts'
-import { poolOptions } from '../engine/pool-options.ts'
+import { kvType, poolOptions } from '../engine/pool-options.ts'
 import { shareMemory, type MemoryNeed } from './memory-plan.ts'
 
 export interface ModelsRequest extends FormWish {
@@ -93,7 +93,7 @@ async function needOf(
   const outside = (form.data ?? []).reduce((sum, { bytes }) => sum + bytes, 0)
   const graphBytes = graph.size + outside
   const { engines, copies } = copiesOf(form, { ...wish, graphBytes })
-  const pool = poolOptions(manifest, wish.runningMax)
+  const pool = poolOptions(manifest, wish.runningMax, kvType(form))
   return {
     id: manifest.id,
     weightBytes: graphBytes * copies,
