@@ -15,7 +15,9 @@ export async function writeTinyCheckpoint(
   options: { id?: string; type?: 'llama' | 'qwen3'; seed?: number; chatTemplate?: boolean } = {},
 ): Promise<TinyCheckpoint> {
   const { id, type = 'llama', seed = 1, chatTemplate = true } = options
-  const checkpoint = await writeRandomCheckpoint({ type, seed, vocabularySize: 448 })
+  // A head of its own: random weights with a tied one say their last token again and again.
+  const shape = { type, seed, vocabularySize: 448, tied: false }
+  const checkpoint = await writeRandomCheckpoint(shape)
   const { folder } = checkpoint
   for (const file of ['tokenizer.json', 'tokenizer_config.json']) {
     await cp(path.join(TINY_TOKENIZER, file), path.join(folder, file))
