@@ -14,7 +14,12 @@ const verify = (token: string, nowMs = NOW_MS, body = bodySha256) =>
   verifyJobToken(key, { token, bodySha256: body, nowMs })
 
 test('a token says who asked, for which body', async () => {
-  assert.deepEqual(await verify(await signJobToken(key, payload)), { ok: true, payload })
+  const verdict = await verify(await signJobToken(key, payload))
+  assert.ok(verdict.ok)
+  const { nonce, ...said } = verdict.payload
+  assert.deepEqual(said, payload)
+  const again = await verify(await signJobToken(key, payload))
+  assert.ok(again.ok && again.payload.nonce !== nonce, 'two tokens for the same are two')
 })
 
 test('the signature is HMAC-SHA256 over the purpose and the payload as sent', async () => {

@@ -6,12 +6,16 @@ import { limits } from './limits.ts'
 /** Signed with the payload, so that no token made for another purpose passes for a job's. */
 const PURPOSE = 'setblock-job-v1'
 
+const NONCE_CHARACTERS_MAX = 64
+
 const payloadSchema = z.strictObject({
   tenant: z.string().min(1).max(limits.tenantCharactersMax),
   /** Unix time in milliseconds. */
   expiresAt: z.int().min(0),
   /** Hex SHA-256 of the job's body, byte for byte. */
   bodySha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Different in every token, so that whoever takes one can tell the same one from another. */
+  nonce: z.string().min(1).max(NONCE_CHARACTERS_MAX),
 })
 
 /** What the edge vouches for: who asks, for exactly which body, until when. */
@@ -23,6 +27,8 @@ export type JobTokenFailure =
   | 'expired'
   | 'lifetime-too-long'
   | 'body-mismatch'
+  /** Found by the worker that has seen it before. */
+  | 'replayed'
 
 export type JobTokenVerdict =
   | { readonly ok: true; readonly payload: JobTokenPayload }
@@ -46,9 +52,13 @@ export function importJobSecret(secret: string) {
   ])
 }
 
-/** `payload.signature`, both base64url. */
-export async function signJobToken(key: JobKey, payload: JobTokenPayload): Promise<string> {
-  const encoded = toBase64Url(encoder.encode(JSON.stringify(payloadSchema.parse(payload))))
+/** `payload.signature`, both base64url; another token each time. */
+export async function signJobToken(
+  key: JobKey,
+  payload: Omit<JobTokenPayload, 'nonce'>,
+): Promise<string> {
+  const unique = payloadSchema.parse({ ...payload, nonce: crypto.randomUUID() })
+  const encoded = toBase64Url(encoder.encode(JSON.stringify(unique)))
   const signature = await crypto.subtle.sign('HMAC', key, signedBytes(encoded))
   return `${encoded}.${toBase64Url(new Uint8Array(signature))}`
 }

@@ -6,12 +6,8 @@ import {
   limits,
   parseWith,
   sessionCallSchema,
-  sha256Hex,
-  verifyJobToken,
   type EndEvent,
   type ErrorEvent,
-  type JobKey,
-  type JobTokenFailure,
 } from '@setblock/shared'
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
@@ -20,6 +16,7 @@ import { answerSessionCall } from '../sessions/session-calls.ts'
 import type { WorkerSessions } from '../sessions/worker-sessions.ts'
 import { meteredModel } from '../metrics/engine-metrics.ts'
 import { createWorkerMetrics } from '../metrics/worker-metrics.ts'
+import { JobGate } from './job-gate.ts'
 import { jobStream } from './job-stream.ts'
 import { JobWatch } from './job-watch.ts'
 import type { Log, LogLevel } from './log.ts'
@@ -41,6 +38,7 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
   const { models, sessions, log } = dependencies
   const metrics = createWorkerMetrics(models.all.map(meteredModel), sessions.blocks)
   const keys = await Promise.all(dependencies.jobSecrets.map(importJobSecret))
+  const gate = new JobGate(keys, dependencies.now)
   const app = new Hono()
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
@@ -70,7 +68,7 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
     let watch: JobWatch | undefined
     try {
       const body = new Uint8Array(await c.req.arrayBuffer())
-      const tenant = await authorize(c, { keys, body, nowMs: dependencies.now() })
+      const tenant = await gate.admit(c.req.header('authorization'), body)
       const job = parseWith(jobSchema, parseJson(body))
       const { engine, session } = models.find(job.model)
       assertServable(job, engine.manifest)
@@ -97,7 +95,7 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
     }
   })
 
-  addSessionRoute(app, keys, dependencies)
+  addSessionRoute(app, gate, dependencies)
 
   app.notFound((c) =>
     refuse(c, new ApiError('not_found', `no route ${c.req.method} ${c.req.path}`)),
@@ -124,11 +122,7 @@ function levelOf(last: EndEvent | ErrorEvent): LogLevel {
 }
 
 /** Calls about sessions; what is asked is in the body, so that the token signs it. */
-function addSessionRoute(
-  app: Hono,
-  keys: readonly JobKey[],
-  { models, sessions, now }: ServerDependencies,
-): void {
+function addSessionRoute(app: Hono, gate: JobGate, { models, sessions }: ServerDependencies): void {
   const options = {
     sessions: sessions.service,
     jobs: sessions.jobs,
@@ -136,7 +130,7 @@ function addSessionRoute(
   }
   app.post('/v1/sessions', jobBodyLimit(), async (c) => {
     const body = new Uint8Array(await c.req.arrayBuffer())
-    const tenant = await authorize(c, { keys, body, nowMs: now() })
+    const tenant = await gate.admit(c.req.header('authorization'), body)
     const call = parseWith(sessionCallSchema, parseJson(body))
     return c.json(await answerSessionCall(options, tenant, call))
   })
@@ -149,25 +143,6 @@ function jobBodyLimit() {
       throw new ApiError('request_too_large', `a job may have ${limits.jobBodyBytesMax} bytes`)
     },
   })
-}
-
-/** @returns the tenant that the edge vouches for */
-async function authorize(
-  c: Context,
-  request: { keys: readonly JobKey[]; body: Uint8Array<ArrayBuffer>; nowMs: number },
-): Promise<string> {
-  const token = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1]
-  if (token === undefined) throw new ApiError('invalid_job_token', 'a job token is required')
-  const bodySha256 = await sha256Hex(request.body)
-  let failure: JobTokenFailure = 'bad-signature'
-  for (const key of request.keys) {
-    const verdict = await verifyJobToken(key, { token, bodySha256, nowMs: request.nowMs })
-    if (verdict.ok) return verdict.payload.tenant
-    failure = verdict.failure
-    // Only another secret could make a difference.
-    if (failure !== 'bad-signature') break
-  }
-  throw new ApiError('invalid_job_token', `the job token is refused: ${failure}`)
 }
 
 function parseJson(body: Uint8Array): unknown {

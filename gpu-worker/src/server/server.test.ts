@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { serve, type ServerType } from '@hono/node-server'
 import {
   importJobSecret,
+  limits,
   parseEvents,
   sha256Hex,
   signJobToken,
@@ -222,6 +223,43 @@ describe('the worker over HTTP, with the real engine', () => {
     }
     const bare = await fetch(`${base}/v1/jobs`, { method: 'POST', body: '{}' })
     assert.equal(bare.status, 401)
+  })
+
+  test('a job token is good for one request, whatever became of it', async () => {
+    const key = await importJobSecret(SECRET)
+    for (const [body, status] of [
+      [JSON.stringify(makeJob({ maxTokens: 1 })), 200],
+      ['{"no":"job"}', 400],
+    ] as const) {
+      const bodySha256 = await sha256Hex(body)
+      const payload = { tenant: 'acme', expiresAt: Date.now() + 10_000, bodySha256 }
+      const token = await signJobToken(key, payload)
+      const first = await post(body, { token })
+      assert.equal(first.status, status)
+      await first.text()
+      const second = await post(body, { token })
+      assert.equal(second.status, 401)
+      assert.match(await second.text(), /refused: replayed/)
+    }
+  })
+
+  test('clocks may differ by half a minute, and no more', async () => {
+    const key = await importJobSecret(SECRET)
+    const { jobTokenLifetimeMs, clockSkewMs } = limits
+    const SLACK_MS = 10_000
+    for (const [aheadMs, status] of [
+      [clockSkewMs - SLACK_MS, 200],
+      [clockSkewMs + SLACK_MS, 401],
+      [-jobTokenLifetimeMs + SLACK_MS, 200],
+      [-jobTokenLifetimeMs - SLACK_MS, 401],
+    ] as const) {
+      const body = JSON.stringify(makeJob({ maxTokens: 1 }))
+      const expiresAt = Date.now() + aheadMs + jobTokenLifetimeMs
+      const payload = { tenant: 'acme', expiresAt, bodySha256: await sha256Hex(body) }
+      const response = await post(body, { token: await signJobToken(key, payload) })
+      assert.equal(response.status, status, `the edge is ${aheadMs} ms ahead`)
+      await response.text()
+    }
   })
 
   test('the secret before the present one is taken as well, and no other', async () => {
