@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import OpenAI from 'openai'
 import type { LogRecord } from './deps.ts'
+import type { EdgeLimits } from './limits.ts'
 import { startNodeEdge } from './node.ts'
 import type { NodeEdge } from './node.ts'
 import { JOB_SECRET, startFakeWorker } from './test-support/fake-worker.ts'
@@ -26,7 +27,7 @@ interface Setup {
 async function start(
   t: TestContext,
   script: NonNullable<FakeWorkerOptions['script']>,
-  drainMs = 1_000,
+  limits: Partial<EdgeLimits> = {},
 ): Promise<Setup> {
   const folder = await mkdtemp(path.join(tmpdir(), 'setblock-edge-'))
   const databaseFile = path.join(folder, 'edge.sqlite')
@@ -44,7 +45,7 @@ async function start(
       SETBLOCK_METRICS_PORT: '0',
     },
     log: (record) => log.push(record),
-    limits: { ...TEST_LIMITS, drainMs },
+    limits: { ...TEST_LIMITS, drainMs: 1_000, ...limits },
   })
   t.after(async () => {
     await edge.close()
@@ -191,7 +192,7 @@ for (const [how, leave] of Object.entries(LEAVE)) {
 const FOR_EVER_MS = 2 ** 30
 
 test('a connection that never asks holds up no stop', async (t) => {
-  const { edge } = await start(t, write('hi'), FOR_EVER_MS)
+  const { edge } = await start(t, write('hi'), { drainMs: FOR_EVER_MS })
   const silent = connect(Number(new URL(edge.url).port), '127.0.0.1')
   await once(silent, 'connect')
   // An answer to somebody else: the server knows of the silent one by now.
@@ -199,6 +200,23 @@ test('a connection that never asks holds up no stop', async (t) => {
   const closed = once(silent.resume(), 'close')
   await edge.close()
   await closed
+})
+
+test('who sends a request drop by drop is cut off, in the headers and in the body', async (t) => {
+  const DROP_MS = 20
+  const { edge } = await start(t, write('hi'), { requestHeadersMs: 200, requestMs: 400 })
+  const head = 'POST /v1/completions HTTP/1.1\r\nhost: edge\r\n'
+  for (const first of [head, `${head}content-length: 1000\r\n\r\n`]) {
+    const socket = connect(Number(new URL(edge.url).port), '127.0.0.1')
+    socket.setEncoding('utf8').write(first)
+    const dropping = setInterval(() => socket.write('x'), DROP_MS)
+    socket.on('error', () => undefined)
+    let answer = ''
+    socket.on('data', (text: string) => (answer += text))
+    await once(socket, 'close')
+    clearInterval(dropping)
+    assert.match(answer, /^HTTP\/1.1 (?:408|401)/)
+  }
 })
 
 test('a bad environment is named before anything starts', async () => {

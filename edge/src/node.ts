@@ -100,6 +100,12 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
     fetch: (request, { incoming }: { incoming: Incoming }) =>
       app.fetch(request, { address: addressOf(incoming, config.addressHeader) }, context),
     overrideGlobalObjects: false,
+    serverOptions: {
+      headersTimeout: limits.requestHeadersMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: limits.requestHeadersMs / 2,
+      maxHeaderSize: limits.requestHeadersBytesMax,
+    },
   }) as Server
   const idle = new IdleConnections(server)
   const url = await listen(server, config)

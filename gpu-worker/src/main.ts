@@ -102,7 +102,14 @@ function listen(
   { host, port }: WorkerConfig,
 ): Promise<ServerType> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, hostname: host, port }, () => resolve(server))
+    const serverOptions = {
+      headersTimeout: limits.requestHeadersMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: limits.requestHeadersMs / 2,
+      maxHeaderSize: limits.requestHeadersBytesMax,
+    }
+    const options = { fetch, hostname: host, port, serverOptions }
+    const server = serve(options, () => resolve(server))
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE'
       reject(taken ? new Error(`port ${port} on ${host} is in use (SETBLOCK_WORKER_PORT)`) : error)

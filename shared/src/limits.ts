@@ -72,6 +72,12 @@ export const limits = Object.freeze({
   sessionTtlMs: 24 * 3_600_000,
   sessionTtlMsMax: 30 * 24 * 3_600_000,
 
+  /** How long a client may take to send its headers, and its whole request. */
+  requestHeadersMs: 10_000,
+  requestMs: 60_000,
+  /** Bytes of a request's line and headers. */
+  requestHeadersBytesMax: 16 * 1024,
+
   /** Longest silence on any stream while a job is alive. */
   heartbeatMs: 5_000,
   /** Silence, or one unsettled write, after which the other side counts as gone. */
@@ -95,6 +101,8 @@ export function assertLimits(l: Limits): void {
 
   atMost(l, 'heartbeatMs', 'stallMs', 3)
   atMost(l, 'stallMs', 'deadlineMsMax')
+  atMost(l, 'requestHeadersMs', 'requestMs')
+  atMost(l, 'jobTokenBytesMax', 'requestHeadersBytesMax', 2)
   atMost(l, 'drainMs', 'deadlineMsMax')
   atMost(l, 'queueTimeMsMax', 'deadlineMsMax')
   atMost(l, 'queueTimeMsMax', 'queuedWorkMsMax')
