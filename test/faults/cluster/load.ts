@@ -13,7 +13,7 @@ const FAULT_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'overloaded',
   'session_unavailable',
 ])
-const THINK_MS_MAX = 60
+const THINK_MS_MAX = 250
 const RETRY_MS = 150
 const TRIES_MAX = 400
 
@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly key: string
   /** Of the client, unique in the run. */
   readonly name: string
+  /** Whether clients go away in the middle of answers now and then. */
+  readonly fickle: boolean
   readonly isOver: () => boolean
 }
 
@@ -95,10 +97,10 @@ export abstract class LoadClient {
 /** Asks once and keeps nothing; now and then it leaves in the middle. */
 export class PasserBy extends LoadClient {
   protected override async round(): Promise<void> {
-    const { random, expected, findings } = this.options
+    const { random, expected, findings, fickle } = this.options
     const index = this.pickConversation()
     const body = bodyOf(CONVERSATIONS[index]!, { turn: 0 })
-    const leaves = random.chance(0.25)
+    const leaves = fickle && random.chance(0.25)
     if (leaves) findings.count('cancels')
     await this.ask(
       { path: '/v1/generate', body, ...(leaves && { leaveAfter: 1 + random.below(4) }) },

@@ -50,17 +50,26 @@ export async function runCluster(options: ClusterRunOptions): Promise<ClusterRep
   const findings = new Findings(say)
   try {
     const injector = new Injector(cluster, disk, findings)
-    const clients = await withLoad({ cluster, expected, findings, seed }, async () => {
-      for (const fault of planFaults(new Random(seed), faults, workers)) {
-        await injector.inject(fault)
-        if (fault.serial % SAY_EVERY === 0) say(describe(findings))
-      }
-      await injector.over()
-    })
+    const clients = await withLoad(
+      { cluster, expected, findings, seed, fickle: true },
+      async () => {
+        for (const fault of planFaults(new Random(seed), faults, workers)) {
+          await injector.inject(fault)
+          if (fault.serial % SAY_EVERY === 0) say(describe(findings))
+        }
+        await injector.over()
+      },
+    )
     say(`quiet: ${describe(findings)}`)
     let handlesMax = await checkQuiescence(cluster, clients, findings)
     const errors = { ...findings.errors }
-    const upgrading = await upgrade({ cluster, expected, findings, seed: seed + 1 })
+    const upgrading = await upgrade({
+      cluster,
+      expected,
+      findings,
+      seed: seed + 1,
+      fickle: false,
+    })
     handlesMax = Math.max(handlesMax, await checkQuiescence(cluster, upgrading, findings))
     say(`upgraded: ${describe(findings)}`)
     return {
@@ -80,7 +89,7 @@ export async function runCluster(options: ClusterRunOptions): Promise<ClusterRep
   }
 }
 
-type Load = Pick<LoadOptions, 'cluster' | 'expected' | 'findings'> & { seed: number }
+type Load = Pick<LoadOptions, 'cluster' | 'expected' | 'findings' | 'fickle'> & { seed: number }
 
 /** Runs all clients for the time of some work, and waits until each has finished what it began. */
 async function withLoad(load: Load, work: () => Promise<void>): Promise<SessionClient[]> {
@@ -101,12 +110,12 @@ async function withLoad(load: Load, work: () => Promise<void>): Promise<SessionC
       isOver: () => over,
     }
   }
-  const holders = Array.from({ length: 6 }, () => new SessionClient(next()))
+  const holders = Array.from({ length: 4 }, () => new SessionClient(next()))
   const stranger = new Stranger(next(), () => holders.flatMap(({ held }) => held))
   const clients: LoadClient[] = [
     ...holders,
-    ...Array.from({ length: 3 }, () => new PasserBy(next())),
-    ...Array.from({ length: 2 }, () => new Resumer(next())),
+    new PasserBy(next()),
+    new Resumer(next()),
     new Repeater(next()),
     stranger,
   ]

@@ -68,10 +68,10 @@ export class SessionClient extends LoadClient {
   }
 
   async #take(session: HeldSession, turn: number, open: boolean): Promise<Seen> {
-    const { random, expected, findings } = this.options
+    const { random, expected, findings, fickle } = this.options
     const { id, conversation, version } = session
     const body = bodyOf(CONVERSATIONS[conversation]!, { session: id, turn })
-    const leaves = !open && random.chance(0.15)
+    const leaves = fickle && !open && random.chance(0.15)
     const onDisconnect = random.pick(['rollback', 'continue'])
     findings.count('turns')
     if (leaves) findings.count(`cancels-${onDisconnect}`)
