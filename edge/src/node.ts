@@ -100,15 +100,9 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
     fetch: (request, { incoming }: { incoming: Incoming }) =>
       app.fetch(request, { address: addressOf(incoming, config.addressHeader) }, context),
     overrideGlobalObjects: false,
-    serverOptions: {
-      headersTimeout: limits.requestHeadersMs,
-      requestTimeout: limits.requestMs,
-      connectionsCheckingInterval: limits.requestHeadersMs / 2,
-      maxHeaderSize: limits.requestHeadersBytesMax,
-    },
+    serverOptions: requestBounds(limits),
   }) as Server
-  const idle = new IdleConnections(server)
-  const url = await listen(server, config)
+  const [idle, url] = [new IdleConnections(server), await listen(server, config)]
   const scraped = metrics && createMetricsServer(metrics)
   const metricsUrl = scraped && `${await listen(scraped, config.metrics!)}/metrics`
   return {
@@ -212,6 +206,16 @@ function listen(server: Server, { host, port }: { host: string; port: number }):
       resolve(`http://${name}:${address.port}`)
     })
   })
+}
+
+/** Who sends a request too slowly, or with too long headers, is cut off. */
+function requestBounds(limits: EdgeLimits) {
+  return {
+    headersTimeout: limits.requestHeadersMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: limits.requestHeadersMs / 2,
+    maxHeaderSize: limits.requestHeadersBytesMax,
+  }
 }
 
 /** Knows which connections wait for an answer. Node itself counts one that never asked as busy. */

@@ -14,7 +14,11 @@ const browserScopeSchema = scopeSchema.extract(['generate'])
 export const originSchema = z
   .url({ protocol: /^https?$/ })
   .max(edgeLimits.originCharactersMax)
-  .refine((url) => new URL(url).origin === url, 'must be an origin such as https://example.com')
+  // Checked here too: refinements run on what an earlier check has refused.
+  .refine(
+    (url) => URL.canParse(url) && new URL(url).origin === url,
+    'must be an origin such as https://example.com',
+  )
 
 const payloadSchema = z.strictObject({
   /** Id of the key that made the token, and that it lives and dies with. */

@@ -236,6 +236,7 @@ test('a token cannot be asked to do more or live longer than allowed', async (t)
     { expires_in_seconds: 86_400 },
     { scopes: ['admin'] },
     { origin: 'https://a.example/path' },
+    { origin: 'no-url' },
   ]) {
     assert.equal((await ask(body, API_KEY)).status, 400)
   }

@@ -13,7 +13,7 @@ const FAULT_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'overloaded',
   'session_unavailable',
 ])
-const THINK_MS_MAX = 250
+const THINK_MS_MAX = 1_200
 const RETRY_MS = 150
 const TRIES_MAX = 400
 
