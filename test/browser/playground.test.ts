@@ -75,6 +75,8 @@ describe('the playground', { skip: noChromium, timeout: 240_000 }, () => {
   test('stepping through shows holes, and no token changes once it is revealed', async () => {
     await browser.visit(home(), async ({ page }) => {
       await page.getByRole('button', { name: 'low' }).click()
+      await page.getByText('Advanced').click()
+      await page.getByRole('combobox', { name: 'Rule for γ' }).selectOption('strict')
       await ask(page, ORDER)
       const slider = page.getByRole('slider', { name: 'Forward pass shown' })
       const forwards = Number(await slider.getAttribute('max'))
