@@ -35,7 +35,7 @@ async function firstTextMs(stack: Stack, { prompt, maxTokens }: TaskRequest): Pr
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${stack.demoKey}` },
     body: JSON.stringify({
-      model: stack.model,
+      model: stack.model.id,
       stream: true,
       max_tokens: maxTokens,
       messages: [{ role: 'user', content: prompt }],

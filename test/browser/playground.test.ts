@@ -49,7 +49,7 @@ describe('the playground', { skip: noChromium, timeout: 240_000 }, () => {
   const generate = async (fields: object): Promise<Whole> =>
     (await (
       await under.post('/v1/generate', {
-        model: under.stack.model,
+        model: under.stack.model.id,
         messages: [{ role: 'user', content: ORDER }],
         ...fields,
       })

@@ -33,7 +33,7 @@ export async function slowReaders(stack: Stack, options: SlowOptions): Promise<S
   const { count, maxTokens, restMs } = options
   const url = `${stack.edgeUrl}/v1/chat/completions`
   const bodies = Array.from({ length: SEEDS }, (_, seed) => ({
-    model: stack.model,
+    model: stack.model.id,
     messages: [{ role: 'user', content: 'Tell me a story about a cat, boat.' }],
     temperature: 0.8,
     seed,
