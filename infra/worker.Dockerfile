@@ -70,9 +70,10 @@ ENV NVIDIA_VISIBLE_DEVICES=all \
     SETBLOCK_DEVICE=webgpu
 USER node
 
-# ONNX Runtime's CUDA provider is no part of the npm package: its install script fetches it.
+# ONNX Runtime's CUDA provider is no part of the npm package: its install script fetches it, as
+# `npx setblock install-cuda` has it do.
 FROM install AS cuda-provider
-RUN ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js
+RUN ONNXRUNTIME_NODE_INSTALL=true node node_modules/onnxruntime-node/script/install.js
 
 # NVIDIA's base with the CUDA libraries and cuDNN, and Node from its own image.
 FROM ${NODE_IMAGE} AS node-binary

@@ -161,3 +161,17 @@ test('the edge image has an address for its probe that fits its port', () => {
     assert.ok(text.includes(`EXPOSE ${port}`), file)
   }
 })
+
+/** Names of the variables that a program reads, by the file that reads them. */
+const variablesOf = (file: string): string[] =>
+  [...read(file).matchAll(/^ {2}((?:SETBLOCK|GPU)_[A-Z0-9_]+): /gm)].map(([, name = '']) => name)
+
+test('every variable of both programs is in a table of infra/README.md, and no other is', () => {
+  const documented = read('infra/README.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .flatMap((line) => line.split('|')[1]?.match(/(?:SETBLOCK|GPU)_[A-Z0-9_]+/g) ?? [])
+  const known = ['gpu-worker/src/server/config.ts', 'edge/src/config.ts'].flatMap(variablesOf)
+  assert.ok(known.length > 30, `${known.length}`)
+  assert.deepEqual(new Set(documented), new Set(known))
+})
