@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { halfToNumber, toHalves, widen } from './float-formats.ts'
+import { DTYPES, dtypeBytes, halfToNumber, narrow, toHalves, widen } from './float-formats.ts'
 
 const bytesOf = (view: ArrayBufferView) =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
@@ -54,4 +54,19 @@ test('float32 is rounded to the nearest half float, ties to even, too large to i
     1,
   )
   assert.deepEqual([...target], [0, ...cases.map(([, half]) => half)])
+})
+
+test('narrowing gives the nearest value of the format, and keeps what fits', () => {
+  const values = Float32Array.of(1, -3.140625, 0, 2 ** -14, 1.5)
+  for (const dtype of DTYPES) {
+    const back = new Float32Array(values.length)
+    const raw = narrow(values, dtype)
+    assert.equal(raw.length, values.length * dtypeBytes(dtype))
+    widen(raw, dtype, back)
+    assert.deepEqual(back, values, dtype)
+  }
+  const between = Float32Array.of(1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -8 + 2 ** -20)
+  const back = new Float32Array(3)
+  widen(narrow(between, 'BF16'), 'BF16', back)
+  assert.deepEqual([...back], [1, 1 + 2 ** -6, 1 + 2 ** -7])
 })

@@ -81,6 +81,25 @@ export function toHalves(values: Float32Array, target: Uint16Array, offset = 0):
   }
 }
 
+/** Float32 values to the bytes of a format, rounded to the nearest, ties to even. */
+export function narrow(values: Float32Array, dtype: Dtype): Uint8Array {
+  switch (dtype) {
+    case 'F32':
+      return new Uint8Array(values.slice().buffer)
+    case 'F16': {
+      const halves = new Uint16Array(values.length)
+      toHalves(values, halves)
+      return new Uint8Array(halves.buffer)
+    }
+    case 'BF16': {
+      const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+      // The carry of the rounding may run into the exponent, as it should.
+      const halves = Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16)
+      return new Uint8Array(halves.buffer)
+    }
+  }
+}
+
 function roundToEven(value: number): number {
   const floor = Math.floor(value)
   const rest = value - floor

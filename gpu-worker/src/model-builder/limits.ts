@@ -7,6 +7,12 @@ export const SAFETENSORS_HEADER_BYTES_MAX = 16 * 1024 * 1024
  */
 export const GRAPH_INLINE_BYTES_MAX = 256 * 1024 * 1024
 
+/**
+ * Embedding tables of CPU graphs that would be larger than this in float32, in bytes, stay in the 16
+ * bits of the checkpoint.
+ */
+export const EMBEDDING_FLOAT_BYTES_MAX = 64 * 1024 * 1024
+
 /** External tensors begin at multiples of this many bytes, so that the runtime can map them. */
 export const DATA_ALIGNMENT_BYTES = 4096
 

@@ -1,3 +1,4 @@
+import { dtypeBytes, narrow, widen } from './float-formats.ts'
 import { ModelError } from '../engine/model-error.ts'
 import { matrix, stacked, visitRows } from './matrix.ts'
 import type { Matrix } from './matrix.ts'
@@ -18,7 +19,8 @@ export async function withMeanRow(tensor: FileTensor, row: number): Promise<Matr
     )
   }
   const before = stacked([{ tensor, rows: [0, row] }])
-  const mean = memoryTensor(tensor.name, await meanRow(before), inputs)
+  const values = narrow(await meanRow(before), tensor.dtype)
+  const mean = memoryTensor({ name: tensor.name, dtype: tensor.dtype, shape: [1, inputs] }, values)
   const parts = [...before.parts, ...matrix(mean).parts]
   return stacked(row + 1 < rows ? [...parts, { tensor, rows: [row + 1, rows] }] : parts)
 }
@@ -32,14 +34,19 @@ async function meanRow(rows: Matrix): Promise<Float32Array> {
 }
 
 /** A tensor of one row that no file holds. */
-function memoryTensor(name: string, values: Float32Array, inputs: number): FileTensor {
+function memoryTensor(
+  facts: Pick<FileTensor, 'name' | 'dtype' | 'shape'>,
+  raw: Uint8Array,
+): FileTensor {
   return {
-    name,
-    shape: [1, inputs],
-    dtype: 'F32',
-    read: (begin, end) => Promise.resolve(values.slice(begin, end)),
+    ...facts,
+    read(begin, end) {
+      const values = new Float32Array(raw.length / dtypeBytes(facts.dtype))
+      widen(raw, facts.dtype, values)
+      return Promise.resolve(values.slice(begin, end))
+    },
     async *blocks() {
-      yield { firstRow: 0, rows: 1, raw: new Uint8Array(values.slice().buffer) }
+      yield { firstRow: 0, rows: 1, raw }
     },
   }
 }

@@ -2,6 +2,7 @@ import type { Architecture } from '@setblock/shared'
 
 import { ModelError } from '../engine/model-error.ts'
 import { dtypeBytes, widen } from './float-formats.ts'
+import type { Dtype } from './float-formats.ts'
 import type { FileTensor } from './tensor-files.ts'
 
 /**
@@ -73,6 +74,37 @@ export async function visitRows(matrix: Matrix, visit: VisitRow): Promise<void> 
     }
     firstOutput += rows[1] - rows[0]
   }
+}
+
+/**
+ * The bytes of all rows in the checkpoint's own format. For matrices whose rows and columns keep
+ * their places. @throws ModelError if a value is not finite.
+ */
+export async function copyRows({ inputs, outputs, parts }: Matrix): Promise<Uint8Array> {
+  const { dtype } = parts[0]!.tensor
+  const target = new Uint8Array(outputs * inputs * dtypeBytes(dtype))
+  let offset = 0
+  for (const { tensor, rows } of parts) {
+    for await (const { raw } of tensor.blocks(...rows)) {
+      if (!isFinite(raw, dtype)) {
+        throw new ModelError(tensor.name, 'holds a value that is not finite')
+      }
+      target.set(raw, offset)
+      offset += raw.length
+    }
+  }
+  return target
+}
+
+/** In each format infinity and NaN are the values whose exponent bits are all set. */
+function isFinite(raw: Uint8Array, dtype: Dtype): boolean {
+  const exponent = { F32: 0x7f80, BF16: 0x7f80, F16: 0x7c00 }[dtype]
+  const halves = new Uint16Array(raw.buffer, raw.byteOffset, raw.length / 2)
+  const step = dtypeBytes(dtype) / 2 // the exponent is in the upper half of a float32
+  for (let i = step - 1; i < halves.length; i += step) {
+    if ((halves[i]! & exponent) === exponent) return false
+  }
+  return true
 }
 
 const sameRow = (row: number): number => row

@@ -20,6 +20,26 @@ test('int8: every weight is restored to within half a step of its row', () => {
   assert.ok(codes.subarray(0, 10).every((code) => code === 0))
 })
 
+test('int8: codes are rounded as Math.round does, halves included', () => {
+  const normal = seededNormal(4)
+  for (const largest of [1, 127, 254 / 3, 3.7e-9, 65_504].map(Math.fround)) {
+    const scale = Math.fround(largest / 127)
+    const halves = Array.from({ length: 253 }, (_, i) => Math.fround((i - 126.5) * scale))
+    const values = Float32Array.from([
+      ...halves,
+      ...halves.map((half) => half * (1 + 2 ** -23)),
+      ...Array.from({ length: 4000 }, () => Math.max(-1, Math.min(1, normal() / 3)) * largest),
+      -largest,
+      largest,
+    ])
+    const codes = new Int8Array(values.length)
+    assert.equal(quantiseRow(values, largest, codes, 0), scale)
+    for (const [i, value] of values.entries()) {
+      assert.equal(codes[i], Math.round(value / scale) + 0, `${value} / ${scale}`)
+    }
+  }
+})
+
 test('int8: a row of zeros, or of next to nothing, becomes zeros with a positive scale', () => {
   for (const magnitude of [0, 2 ** -149, 2 ** -120]) {
     const values = Float32Array.of(0, -magnitude, magnitude)

@@ -1,6 +1,15 @@
 /** Largest magnitude used: -128 is left out so that the range is symmetric. */
 export const INT8_MAX = 127
 
+/**
+ * Math.round(value / scale) at a third of its time: a product instead of the quotient, made positive
+ * so that cutting off its fraction rounds it down. Quotients of two float32 are a half exactly, or
+ * differ from one by more than 2^-34, and the product is off by less than 2^-44: what is added to the
+ * half lies between, so that every code is the same.
+ */
+const ROUNDING_BASE = 128
+const ROUNDING = ROUNDING_BASE + 0.5 + 2 ** -40
+
 /** Rows without any larger value count as zeros: their scale would not be a normal float32. */
 const NOTHING = 2 ** -110
 
@@ -15,7 +24,10 @@ export function quantiseRow(
   offset: number,
 ): number {
   const scale = largest < NOTHING ? 1 : Math.fround(largest / INT8_MAX)
-  for (let i = 0; i < values.length; i++) codes[offset + i] = Math.round(values[i]! / scale)
+  const inverse = 1 / scale
+  for (let i = 0; i < values.length; i++) {
+    codes[offset + i] = ((values[i]! * inverse + ROUNDING) | 0) - ROUNDING_BASE
+  }
   return scale
 }
 

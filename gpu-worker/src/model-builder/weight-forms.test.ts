@@ -11,9 +11,9 @@ import { matrix, stacked, visitRows } from './matrix.ts'
 import { MICROSOFT, OnnxModel } from './onnx-model.ts'
 import type { LazyTensor } from './onnx-model.ts'
 import { TensorFiles } from './tensor-files.ts'
-import { denseWeight, int8Weight, q4Weight, rowsWeight } from './weight-forms.ts'
+import { denseWeight, int8Weight, q4Weight, rowsWeight, storedType } from './weight-forms.ts'
 import { graphBytes } from './write-graph.ts'
-import { writeSafetensors } from '../testing/safetensors-writer.ts'
+import { assembleSafetensors, writeSafetensors } from '../testing/safetensors-writer.ts'
 import { seededNormal } from '../testing/seeded-random.ts'
 
 const [INPUTS, OUTPUTS] = [64, 150] // more rows than a tile has
@@ -32,9 +32,21 @@ before(async () => {
     odd: { shape: [1, 48], data: new Float32Array(48) },
   }
   await writeFile(
-    join(folder, 'model.safetensors'),
+    join(folder, 'model-1.safetensors'),
     writeSafetensors(new Map(Object.entries(tensors))),
   )
+  const halves = {
+    half: { dtype: 'BF16', shape: [1, 2], data_offsets: [0, 4] },
+    endless: { dtype: 'BF16', shape: [1, 2], data_offsets: [4, 8] },
+  }
+  const bytes = assembleSafetensors(halves, 8)
+  bytes.set([0x80, 0x3f, 0x49, 0xc0, 0x80, 0x3f, 0x80, 0xff], bytes.length - 8)
+  await writeFile(join(folder, 'model-2.safetensors'), bytes)
+  const weight_map = Object.fromEntries([
+    ...Object.keys(tensors).map((name) => [name, 'model-1.safetensors']),
+    ...Object.keys(halves).map((name) => [name, 'model-2.safetensors']),
+  ])
+  await writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map }))
   files = await TensorFiles.open(folder)
 })
 after(async () => {
@@ -72,6 +84,19 @@ test('dense weights lie the other way round, rows as they are', async () => {
   const halves = new Uint16Array(rows.length)
   toHalves(rows, halves)
   assert.deepEqual(await made(rowsWeight(weight(), 'float16')), halves)
+})
+
+test('rows in the type of the checkpoint are copied as they are', async () => {
+  const bf16 = matrix(files.find('half'))
+  assert.equal(storedType(bf16), 'bfloat16')
+  assert.deepEqual(await made(rowsWeight(bf16, 'bfloat16')), Uint8Array.of(0x80, 0x3f, 0x49, 0xc0))
+  assert.deepEqual(await made(rowsWeight(bf16, 'float32')), Float32Array.of(1, -3.140625))
+  const mixed = stacked([...bf16.parts, ...matrix(files.find('large')).parts])
+  assert.equal(storedType(mixed), 'float32')
+  await assert.rejects(
+    made(rowsWeight(matrix(files.find('endless')), 'bfloat16')),
+    /^ModelError: endless: holds a value that is not finite$/,
+  )
 })
 
 test('int8 weights restore every value to within half a step', async () => {

@@ -1,7 +1,8 @@
 import { HALF_MAX, halfToNumber, toHalves } from './float-formats.ts'
 import { ModelError } from '../engine/model-error.ts'
-import { visitRows } from './matrix.ts'
+import { copyRows, visitRows } from './matrix.ts'
 import type { Matrix } from './matrix.ts'
+import { tensorBytes } from './onnx-model.ts'
 import type { LazyTensor, WeightSource } from './onnx-model.ts'
 import { Q4_BLOCK, quantiseRow, quantiseRowQ4 } from './quantise-weights.ts'
 import { Transposer } from './transposer.ts'
@@ -9,6 +10,19 @@ import { Transposer } from './transposer.ts'
 /** The forms in which a graph holds a matrix. Nothing is read before the graph is written. */
 
 export type FloatType = 'float32' | 'float16'
+
+const STORED_TYPES = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const
+export type StoredType = (typeof STORED_TYPES)[keyof typeof STORED_TYPES]
+
+/** The type that a matrix has in its checkpoint; float32 if its parts differ. */
+export function storedType({ parts }: Matrix): StoredType {
+  const types = new Set(parts.map(({ tensor }) => STORED_TYPES[tensor.dtype]))
+  return types.size === 1 ? [...types][0]! : 'float32'
+}
+
+export function tensorBytesOf({ inputs, outputs }: Matrix, type: StoredType): number {
+  return tensorBytes({ type, shape: [outputs, inputs] })
+}
 
 /** For MatMul: (inputs, outputs). */
 export function denseWeight(matrix: Matrix, type: FloatType): LazyTensor {
@@ -26,17 +40,22 @@ export function denseWeight(matrix: Matrix, type: FloatType): LazyTensor {
   return source[0]!
 }
 
-/** Rows as they are, (outputs, inputs): for Gather, or for Gemm with transB. */
-export function rowsWeight(matrix: Matrix, type: FloatType): LazyTensor {
+/**
+ * Rows as they are, (outputs, inputs): for Gather, or for Gemm with transB. The checkpoint's own type
+ * is copied without a detour.
+ */
+export function rowsWeight(matrix: Matrix, type: StoredType): LazyTensor {
   const { inputs, outputs } = matrix
-  const source = lazily(matrix, [{ type, shape: [outputs, inputs] }], async () => {
+  const produce = async () => {
+    if (type === storedType(matrix)) return [await copyRows(matrix)]
+    if (type === 'bfloat16') throw new Error('rows are narrowed to float16 only')
     const target = floatArray(type, outputs * inputs)
     await visitRows(matrix, (output, values, largest) =>
       writeFloats(matrix, { values, largest }, target, output * inputs),
     )
     return [target]
-  })
-  return source[0]!
+  }
+  return lazily(matrix, [{ type, shape: [outputs, inputs] }], produce)[0]!
 }
 
 /** int8 codes (inputs, outputs) with one scale per output: for MatMulIntegerToFloat. */

@@ -2,7 +2,7 @@ import type { Architecture } from '@setblock/shared'
 
 import { attention } from './attention.ts'
 import { cacheStage } from './cache-stage.ts'
-import { floatType } from './graph-builder.ts'
+import { embeddedRows } from './embedding.ts'
 import type { GraphBuilder, Precision, Provider, Rows } from './graph-builder.ts'
 import { head } from './head.ts'
 import { linear } from './linear.ts'
@@ -12,7 +12,6 @@ import { zeroPointsFor } from './quantise.ts'
 import { addRopeTables } from './rope.ts'
 import { GRAPH } from '../../engine/graph-contract.ts'
 import { OnnxModel } from '../onnx-model.ts'
-import { rowsWeight } from '../weight-forms.ts'
 import type { ModelWeights } from '../weights.ts'
 
 export interface DecoderOptions {
@@ -61,12 +60,8 @@ export function buildDecoder(weights: ModelWeights, options: DecoderOptions): On
 function decoderLayers(builder: GraphBuilder, weights: ModelWeights): Rows {
   const { model, architecture } = builder
   const { hiddenSize, heads, headSize } = architecture
-  const embedding = model.initializer(
-    'embedding',
-    rowsWeight(weights.embedding, floatType(builder.precision)),
-  )
   let zeroPoints = zeroPointsFor(builder, 'zero_points', GRAPH.inputIds)
-  let residual = model.node('embedded', 'Gather', [embedding, GRAPH.inputIds])
+  let residual = embeddedRows(builder, weights.embedding)
   let normed = rmsNorm(builder, 'layer.0.norm', residual, weights.layers[0]!.attentionNorm)
   const cache = cacheStage(builder)
   for (const [index, layer] of weights.layers.entries()) {
