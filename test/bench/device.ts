@@ -154,7 +154,7 @@ async function chooseRequests(): Promise<Request[]> {
 function print(): void {
   const where = `${form.provider} ${form.precision}`
   const note = isSoftware
-    ? `, SOFTWARE VULKAN (${round(gigaflops!, 1)} GFLOP/s): says nothing of a GPU`
+    ? `, SOFTWARE VULKAN (${round(gigaflops, 1)} GFLOP/s): says nothing of a GPU`
     : ''
   process.stdout.write(`${manifest.id} on ${where}${note}\n`)
   const bound = boundMs(cached)

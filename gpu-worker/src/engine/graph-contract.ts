@@ -21,7 +21,7 @@
  * | ids | int32 (R) | most likely token |
  * | entropy | float (E) | of the softmax over the vocabulary, nats |
  * | logprob | float (E) | natural log of the softmax probability of the most likely token |
- * | top_values, top_ids | float, int32 (P, topKMax) | largest logits, descending; int64 on WebGPU |
+ * | top_values, top_ids | float, int32 (P, topKMax) | largest logits, descending |
  * | logits | float (R, V) | only in graphs built for parity tests |
  *
  * Where the cache is on the host, fed with every forward (CPU, CUDA):

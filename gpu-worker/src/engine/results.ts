@@ -13,7 +13,7 @@ export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): R
   const ids = outputs[GRAPH.ids]!.data as Int32Array
   const entropies = outputs[GRAPH.entropy]?.data as Float32Array
   const logprobs = outputs[GRAPH.logprob]?.data as Float32Array
-  const topIds = int32(outputs[GRAPH.topIds]?.data as Int32Array | BigInt64Array | undefined)
+  const topIds = outputs[GRAPH.topIds]?.data as Int32Array
   const topValues = outputs[GRAPH.topValues]?.data as Float32Array
   let read = 0
   let entropy = 0
@@ -29,15 +29,11 @@ export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): R
     }
     const candidates = topRowCount(rows, count) * limits.topKMax
     if (rows.top !== 'none') {
-      results.topIds = topIds!.slice(top, top + candidates)
+      results.topIds = topIds.slice(top, top + candidates)
       results.topLogits = topValues.slice(top, (top += candidates))
     }
     return results
   })
-}
-
-function int32(ids: Int32Array | BigInt64Array | undefined): Int32Array | undefined {
-  return ids instanceof BigInt64Array ? Int32Array.from(ids, Number) : ids
 }
 
 function topRowCount({ top, readTail }: ForwardRows, readRows: number): number {

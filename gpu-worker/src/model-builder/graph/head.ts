@@ -1,6 +1,7 @@
 import { limits } from '@setblock/shared'
 
-import { constantFloat, constantInts, constantVector, floatType } from './graph-builder.ts'
+import { logSoftmaxInFloats, mostLikelyInFloats, topInFloats } from './float-operators.ts'
+import { constantInts, floatType } from './graph-builder.ts'
 import type { GraphBuilder, Rows } from './graph-builder.ts'
 import { linearWithout } from './linear.ts'
 import { GRAPH } from '../../engine/graph-contract.ts'
@@ -29,7 +30,7 @@ export function head(builder: GraphBuilder, rows: Rows, options: HeadOptions): v
   toInt32(builder, GRAPH.ids, best(exact, logits, outputs))
   model.output(GRAPH.ids, 'int32', ['R'])
   entropyAndLogprob(exact, logits)
-  candidates(exact, logits)
+  candidates(exact, logits, outputs)
   if (options.logits) model.output(GRAPH.logits, 'float32', ['R', outputs])
 }
 
@@ -78,28 +79,6 @@ function mostLikely(builder: GraphBuilder, logits: Value, columns: number): Valu
 }
 
 /**
- * The same in floats, (R): WebGPU casts no int64, and its ArgMax reads a row with one thread. Column
- * c scores columns - c if it holds the maximum, else far below 0, so the first maximum scores best.
- */
-function mostLikelyInFloats(builder: GraphBuilder, logits: Value, columns: number): Value {
-  const { model } = builder
-  const lastAxis = constantInts(builder, 'last_axis', [-1])
-  const largest = (name: string, values: Value, keepdims: 0 | 1): Value =>
-    model.node(name, 'ReduceMax', [values, lastAxis], {
-      attributes: { keepdims: { int: keepdims } },
-    })
-  const below = model.node('best.below', 'Sub', [logits, largest('best.max', logits, 1)])
-  const far = constantFloat(builder, 'best.far', 1e20)
-  const order = Float32Array.from({ length: columns }, (_, column) => columns - column)
-  const scores = model.node('best.scores', 'Add', [
-    model.node('best.out_of_reach', 'Mul', [below, far]),
-    constantVector(builder, 'best.order', order),
-  ])
-  const count = constantFloat(builder, 'best.columns', columns)
-  return model.node('best', 'Sub', [count, largest('best.score', scores, 0)])
-}
-
-/**
  * The largest divisor from 128 down, at most half of the row; below 16 the detour would not pay.
  */
 function blockWidth(columns: number): number | undefined {
@@ -113,7 +92,8 @@ function entropyAndLogprob(builder: GraphBuilder, logits: Value): void {
   const { model } = builder
   model.input(GRAPH.entropyRows, 'int32', ['E'])
   const wanted = model.node('entropy.logits', 'Gather', [logits, GRAPH.entropyRows])
-  const logProbabilities = logSoftmax(builder, 'entropy.log_p', wanted)
+  const logarithms = builder.provider === 'webgpu' ? logSoftmaxInFloats : logSoftmax
+  const logProbabilities = logarithms(builder, 'entropy.log_p', wanted)
   const probabilities = model.node('entropy.p', 'Exp', [logProbabilities])
   const terms = model.node('entropy.terms', 'Mul', [probabilities, logProbabilities])
   const lastAxis = constantInts(builder, 'last_axis', [-1])
@@ -128,42 +108,27 @@ function entropyAndLogprob(builder: GraphBuilder, logits: Value): void {
   model.output(GRAPH.logprob, 'float32', ['E'])
 }
 
-/**
- * On CPU the op, since ReduceLogSumExp costs five times as much as all of the entropy; on WebGPU,
- * which has none, its parts.
- */
+/** The op, since ReduceLogSumExp costs five times as much as all of the entropy. */
 function logSoftmax(builder: GraphBuilder, name: string, values: Value): Value {
-  const { model } = builder
-  if (builder.provider !== 'webgpu') {
-    return model.node(name, 'LogSoftmax', [values], { attributes: { axis: { int: -1 } } })
-  }
-  const reduced = (suffix: string, op: string, of: Value): Value => {
-    const lastAxis = constantInts(builder, 'last_axis', [-1])
-    return model.node(`${name}.${suffix}`, op, [of, lastAxis], {
-      attributes: { keepdims: { int: 1 } },
-    })
-  }
-  const below = model.node(`${name}.below`, 'Sub', [values, reduced('max', 'ReduceMax', values)])
-  const total = reduced('total', 'ReduceSum', model.node(`${name}.exp`, 'Exp', [below]))
-  return model.node(name, 'Sub', [below, model.node(`${name}.log`, 'Log', [total])])
+  return builder.model.node(name, 'LogSoftmax', [values], { attributes: { axis: { int: -1 } } })
 }
 
-function candidates(builder: GraphBuilder, logits: Value): void {
-  const { model } = builder
+function candidates(builder: GraphBuilder, logits: Value, columns: number): void {
+  const { model, provider } = builder
   model.input(GRAPH.topRows, 'int32', ['P'])
   const wanted = model.node('top.logits', 'Gather', [logits, GRAPH.topRows])
-  const count = constantInts(builder, 'top.count', [limits.topKMax])
-  const asInt64 = builder.provider === 'webgpu' // which has no cast from it
-  const ids = asInt64 ? GRAPH.topIds : 'top.ids_int64'
-  model.multiNode({
-    name: 'top',
-    op: 'TopK',
-    inputs: [wanted, count],
-    outputs: [GRAPH.topValues, ids],
-  })
-  if (!asInt64) toInt32(builder, GRAPH.topIds, ids)
+  const top = provider === 'webgpu' ? topInFloats : topByOp
+  toInt32(builder, GRAPH.topIds, top(builder, wanted, columns))
   model.output(GRAPH.topValues, 'float32', ['P', limits.topKMax])
-  model.output(GRAPH.topIds, asInt64 ? 'int64' : 'int32', ['P', limits.topKMax])
+  model.output(GRAPH.topIds, 'int32', ['P', limits.topKMax])
+}
+
+/** `top_values` (P, topKMax), and their columns: int64 (P, topKMax). */
+function topByOp(builder: GraphBuilder, rows: Value): Value {
+  const count = constantInts(builder, 'top.count', [limits.topKMax])
+  const outputs = [GRAPH.topValues, 'top.ids_int64'] as const
+  builder.model.multiNode({ name: 'top', op: 'TopK', inputs: [rows, count], outputs })
+  return outputs[1]
 }
 
 /** Token ids fit int32, which JavaScript reads without BigInt. */
