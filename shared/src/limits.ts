@@ -49,6 +49,8 @@ export const limits = Object.freeze({
   queueLengthMax: 64,
   /** Predicted work of the jobs waiting in a worker, as milliseconds that they would take alone. */
   queuedWorkMsMax: 120_000,
+  /** Predicted wait for a sequence beyond which a worker takes no further jobs. */
+  queueWaitMsMax: 10_000,
   /** Longest that a job waits for a sequence before it is told that the worker is overloaded. */
   queueTimeMsMax: 60_000,
 
@@ -106,6 +108,7 @@ export function assertLimits(l: Limits): void {
   atMost(l, 'drainMs', 'deadlineMsMax')
   atMost(l, 'queueTimeMsMax', 'deadlineMsMax')
   atMost(l, 'queueTimeMsMax', 'queuedWorkMsMax')
+  atMost(l, 'queueWaitMsMax', 'queueTimeMsMax')
   atMost(l, 'clockSkewMs', 'jobTokenLifetimeMs')
   atMost(l, 'jobTokenLifetimeMs', 'deadlineMsMax')
   atMost(l, 'sessionTtlMs', 'sessionTtlMsMax')

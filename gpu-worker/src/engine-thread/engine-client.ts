@@ -24,6 +24,8 @@ export interface EngineClientOptions extends Omit<EngineThreadOptions, 'measured
   readonly queueLengthMax: number
   /** Predicted work of those, milliseconds. */
   readonly queuedWorkMsMax?: number
+  /** Predicted wait in which a further job is still taken, milliseconds. */
+  readonly queueWaitMsMax?: number
 }
 
 /** Told the reason of every failed forward. */
@@ -82,8 +84,11 @@ export class EngineClient {
     this.#onFault = onFault
     this.#cost = new RowCost(measured.cost)
     this.#runningMax = runningMax
-    const { queueLengthMax, queuedWorkMsMax = limits.queuedWorkMsMax } = options
-    const bounds = { queueLengthMax, queuedWorkMsMax }
+    const bounds = {
+      queueLengthMax: options.queueLengthMax,
+      queuedWorkMsMax: options.queuedWorkMsMax ?? limits.queuedWorkMsMax,
+      queueWaitMsMax: options.queueWaitMsMax ?? limits.queueWaitMsMax,
+    }
     this.#admission = new Admission({ ...bounds, runningMax: runningMax * threads.length })
     const idle = { running: 0, queued: 0, freeSequences: runningMax, cachedTokens: 0 }
     const stats = { ...idle, forwards: 0, rows: 0, totals: noTotals() }

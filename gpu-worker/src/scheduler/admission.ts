@@ -7,6 +7,8 @@ export interface AdmissionOptions {
   readonly queueLengthMax: number
   /** Predicted work of the jobs that wait, milliseconds that they would take alone. */
   readonly queuedWorkMsMax: number
+  /** Predicted wait in which a further job is still taken, milliseconds. */
+  readonly queueWaitMsMax: number
 }
 
 /** How the queue stands, and what a job that came now would have to expect. */
@@ -76,7 +78,7 @@ export class Admission {
   }
 
   #assertRoom(workMs: number): void {
-    const { runningMax, queueLengthMax, queuedWorkMsMax } = this.#options
+    const { runningMax, queueLengthMax, queuedWorkMsMax, queueWaitMsMax } = this.#options
     if (this.#jobs.size < runningMax) return
     const waiting = this.#waiting()
     const queuedMs = waiting.reduce((sum, job) => sum + job.workMs, 0)
@@ -87,9 +89,17 @@ export class Admission {
       )
     }
     // A job of any size may wait alone.
+    if (queuedMs === 0) return
     const excessMs = queuedMs + workMs - queuedWorkMsMax
-    if (queuedMs > 0 && excessMs > 0) {
+    if (excessMs > 0) {
       throw this.#overloaded(`the waiting jobs are ${Math.round(queuedMs)} ms of work`, excessMs)
+    }
+    // Whoever waits longer than it is promised is served for nothing, and keeps others waiting.
+    const waitMs = this.#drainMs(queuedMs)
+    if (waitMs > queueWaitMsMax) {
+      const lateMs = waitMs - queueWaitMsMax
+      const text = `a job would wait ${Math.round(waitMs)} ms`
+      throw this.#overloaded(text, (queuedMs * lateMs) / waitMs)
     }
   }
 

@@ -93,6 +93,8 @@ const environmentSchema = z.object({
   SETBLOCK_QUEUE_MAX: z.coerce.number().int().min(0).max(4096).default(limits.queueLengthMax),
   /** Predicted work of the jobs that wait. */
   SETBLOCK_QUEUE_WORK_MS: z.coerce.number().int().min(1).default(limits.queuedWorkMsMax),
+  /** Predicted wait beyond which further jobs are refused: what is promised for first tokens, less some. */
+  SETBLOCK_QUEUE_WAIT_MS: z.coerce.number().int().min(1).default(limits.queueWaitMsMax),
 })
 
 export interface WorkerConfig {
@@ -117,6 +119,7 @@ export interface WorkerConfig {
   readonly kvBytesMax: number
   readonly queueLengthMax: number
   readonly queuedWorkMsMax: number
+  readonly queueWaitMsMax: number
   readonly sessionsFolder: string | undefined
   readonly sessionsBucket: S3StoreOptions | undefined
   readonly sessionMemoryBytesMax: number
@@ -157,6 +160,7 @@ export function readConfig(
     kvBytesMax: value.SETBLOCK_KV_BYTES_MAX,
     queueLengthMax: value.SETBLOCK_QUEUE_MAX,
     queuedWorkMsMax: value.SETBLOCK_QUEUE_WORK_MS,
+    queueWaitMsMax: value.SETBLOCK_QUEUE_WAIT_MS,
     sessionsFolder: value.SETBLOCK_SESSIONS,
     sessionsBucket: value.SETBLOCK_SESSIONS_BUCKET && {
       ...value.SETBLOCK_SESSIONS_BUCKET,
