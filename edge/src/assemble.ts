@@ -1,3 +1,5 @@
+import { trace } from '@opentelemetry/api'
+import type { Tracer } from '@opentelemetry/api'
 import { createBrowserTokens } from './auth/browser-token.ts'
 import { createFailureGuard } from './auth/failure-guard.ts'
 import { createKeyFinder, createKeyStore } from './auth/key-store.ts'
@@ -30,6 +32,8 @@ export interface Platform extends Pick<EdgeDeps, 'models' | 'page' | 'homes' | '
   createDnsDirectory(this: void, name: DnsName): WorkerDirectory
   /** The real one unless a test needs to turn it. */
   readonly clock?: Clock
+  /** Writes spans; by default one that does nothing but carry a client's `traceparent` on. */
+  readonly tracer?: Tracer
   /** None where the platform counts by itself. */
   readonly metrics?: EdgeMetrics
 }
@@ -38,6 +42,7 @@ export interface Platform extends Pick<EdgeDeps, 'models' | 'page' | 'homes' | '
 export function assembleDeps(platform: Platform): EdgeDeps {
   const { config, database, fetch, limits, models, page, homes, log } = platform
   const { clock = Date.now, metrics = noMetrics } = platform
+  const { tracer = trace.getTracer('setblock') } = platform
   const keyStore = createKeyStore(database)
   const usage = createUsageStore(database)
   const { directory, registration } = assembleWorkers(platform)
@@ -66,6 +71,7 @@ export function assembleDeps(platform: Platform): EdgeDeps {
     random: platformRandom,
     log,
     metrics,
+    tracer,
     limits,
   }
 }

@@ -1,3 +1,4 @@
+import type { Tracer } from '@opentelemetry/api'
 import type { Caller } from './auth/api-key.ts'
 import type { BrowserTokens } from './auth/browser-token.ts'
 import type { FailureGuard } from './auth/failure-guard.ts'
@@ -10,6 +11,7 @@ import type { ModelSource } from './models/model-source.ts'
 import type { PageSource } from './page/page-source.ts'
 import type { StreamHomes } from './streams/stream-homes.ts'
 import type { Registration } from './workers/registration.ts'
+import type { RequestTrace } from './tracing/request-trace.ts'
 import type { WorkerClient } from './workers/worker-client.ts'
 
 /** Milliseconds since 1970. */
@@ -46,6 +48,7 @@ export interface EdgeDeps {
   }
   readonly log: (record: LogRecord) => void
   readonly metrics: EdgeMetrics
+  readonly tracer: Tracer
   readonly limits: EdgeLimits
 }
 
@@ -61,5 +64,6 @@ export interface EdgeBindings {
     /** True once something else, a stream, has taken over logging the record. */
     recordTaken: boolean
     owner: Caller
+    trace: RequestTrace
   }
 }

@@ -12,6 +12,7 @@ import { createApp } from './app.ts'
 import { assembleDeps } from './assemble.ts'
 import { readNodeConfig } from './config.ts'
 import type { LogRecord } from './deps.ts'
+import { toLogLine } from './http/log-line.ts'
 import { edgeLimits } from './limits.ts'
 import type { EdgeLimits } from './limits.ts'
 import { createMemoryMeter } from './metering/memory-meter.ts'
@@ -23,6 +24,7 @@ import type { PageFile, PageSource } from './page/page-source.ts'
 import { createSqliteDatabase, migrateSqlite } from './storage/database.ts'
 import { StreamHub } from './streams/stream-hub.ts'
 import { createDnsDirectory } from './workers/dns-directory.ts'
+import { startTracing } from './tracing/otlp.ts'
 import type { WorkerFetch } from './workers/worker-fetch.ts'
 import { createMemoryRegistry } from './workers/worker-registry.ts'
 
@@ -57,6 +59,7 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
   for (const { id } of await models.list()) await models.find(id)
 
   const metrics = config.metrics && (await loadMetrics())
+  const tracing = await startTracing(env, 'setblock-edge')
   const database = openDatabase(config.databaseFile)
   const hub = new StreamHub({ clock: Date.now, limits })
   const app = createApp(
@@ -85,17 +88,10 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
       log,
       limits,
       ...(metrics && { metrics }),
+      ...(tracing && { tracer: tracing.tracer }),
     }),
   )
-  const running = new Set<Promise<unknown>>()
-  const context = {
-    waitUntil(work: Promise<unknown>) {
-      running.add(work)
-      void work.finally(() => running.delete(work)).catch(() => undefined)
-    },
-    passThroughOnException: () => undefined,
-    props: {},
-  }
+  const { context, settled } = createContext()
   const server = createAdaptorServer({
     fetch: (request, { incoming }: { incoming: Incoming }) =>
       app.fetch(request, { address: addressOf(incoming, config.addressHeader) }, context),
@@ -112,10 +108,25 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
       await closeServer(server, idle, limits.drainMs)
       if (scraped !== undefined) await closeServer(scraped, new IdleConnections(scraped), 0)
       hub.close()
-      await Promise.allSettled(running)
+      await settled()
+      await tracing?.stop()
       if (database.isOpen) database.close()
     },
   }
+}
+
+/** What a platform gives an app to keep work alive behind its answers. */
+function createContext() {
+  const running = new Set<Promise<unknown>>()
+  const context = {
+    waitUntil(work: Promise<unknown>) {
+      running.add(work)
+      void work.finally(() => running.delete(work)).catch(() => undefined)
+    },
+    passThroughOnException: () => undefined,
+    props: {},
+  }
+  return { context, settled: () => Promise.allSettled(running) }
 }
 
 /** Loaded only where it is asked for: Workers never see this, and a start without a port pays nothing. */
@@ -258,7 +269,7 @@ async function closeServer(server: Server, idle: IdleConnections, drainMs: numbe
 }
 
 async function main(): Promise<void> {
-  const log = (record: LogRecord) => void process.stdout.write(`${JSON.stringify(record)}\n`)
+  const log = (record: LogRecord) => void process.stdout.write(`${toLogLine(record, new Date())}\n`)
   try {
     const edge = await startNodeEdge({ env: process.env, log })
     log({ event: 'ready', url: edge.url, metricsUrl: edge.metricsUrl })

@@ -3,6 +3,7 @@ import { createApp } from './app.ts'
 import { assembleDeps } from './assemble.ts'
 import { readEdgeConfig } from './config.ts'
 import type { EdgeDeps } from './deps.ts'
+import { toLogLine } from './http/log-line.ts'
 import { edgeLimits } from './limits.ts'
 import { createObjectMeter } from './metering/meter-object.ts'
 import { createModelSource } from './models/model-source.ts'
@@ -110,7 +111,7 @@ function assembleWorkerDeps(env: WorkerEnv): EdgeDeps {
       throw new Error(`GPU_WORKERS: ${host} cannot be looked up on Workers: use a registry`)
     },
     // oxlint-disable-next-line no-console -- the only log a Worker has
-    log: (record) => console.log(JSON.stringify(record)),
+    log: (record) => console.log(toLogLine(record, new Date())),
     limits: edgeLimits,
   })
 }

@@ -12,6 +12,7 @@ import { readCommandLine, USAGE } from './server/command-line.ts'
 import { readConfig, type WorkerConfig } from './server/config.ts'
 import { logToStdout } from './server/log.ts'
 import { memoryUse } from './server/status.ts'
+import { startTracing } from './tracing/otlp.ts'
 import { openWorkerSessions } from './sessions/worker-sessions.ts'
 
 /** For the last bytes of the last answers, when a worker stops. */
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
     return
   }
   const config = readConfig(process.env, commandLine)
+  const tracing = await startTracing(process.env, 'setblock-worker')
   const models = await ServedModels.start(await planModels(config), config, (message) =>
     logToStdout('error', 'fault', { message }),
   )
@@ -45,6 +47,7 @@ async function main(): Promise<void> {
     jobSecrets: [config.jobSecret, config.previousJobSecret].filter((each) => each !== undefined),
     log: logToStdout,
     now: Date.now,
+    ...(tracing && { tracer: tracing.tracer }),
   })
   const server = await listen(app.fetch, config)
   const { host } = config
@@ -61,7 +64,10 @@ async function main(): Promise<void> {
     }))
   const shutDown = (): void => {
     logToStdout('info', 'draining', { activeJobs: models.activeJobs })
-    const drained = models.drain(limits.drainMs).then(() => sessions.flush())
+    const drained = models
+      .drain(limits.drainMs)
+      .then(() => sessions.flush())
+      .then(() => tracing?.stop())
     void Promise.all([announcing?.leave(), drained]).then(async () => {
       logToStdout('info', 'stopped', { ...memoryUse() })
       await closeServer(server)

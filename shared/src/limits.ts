@@ -50,7 +50,7 @@ export const limits = Object.freeze({
   /** Predicted work of the jobs waiting in a worker, as milliseconds that they would take alone. */
   queuedWorkMsMax: 120_000,
   /** Predicted wait for a sequence beyond which a worker takes no further jobs. */
-  queueWaitMsMax: 10_000,
+  queueWaitMsMax: 30_000,
   /** Longest that a job waits for a sequence before it is told that the worker is overloaded. */
   queueTimeMsMax: 60_000,
 

@@ -47,8 +47,8 @@ test('the edge can be deployed: it bundles, with its bindings and assets', async
   assert.ok((await readdir(bundle)).includes('worker.js'))
   assert.ok((await stat(file)).size < BUNDLE_BYTES_MAX)
   const code = await readFile(file, 'utf8')
-  const metrics = ['prometheus-io', 'process_cpu_seconds_total']
-  for (const foreign of ['onnxruntime', 'node:worker_threads', 'node:fs', ...metrics]) {
+  const observing = ['prometheus-io', 'process_cpu_seconds_total', 'otlp', 'BatchSpanProcessor']
+  for (const foreign of ['onnxruntime', 'node:worker_threads', 'node:fs', ...observing]) {
     assert.ok(!code.includes(foreign), `${foreign} is in the edge's bundle`)
   }
 })

@@ -26,8 +26,8 @@ async function main(options: LoadOptions): Promise<void> {
   try {
     const target = own ?? { url: options.url!, key: options.key!, model: options.model }
     const result = await measure(target, options, prompts)
-    const { workers, queueWaitMs = null, slo } = options
-    const server = { workers: own ? workers : null, queueWaitMs }
+    const { workers, queueWaitMs, slo } = options
+    const server = own ? { workers, queueWaitMs } : {}
     const whole = { ...stamped, ...server, slo, mix: MIX, ...result }
     if (own === undefined) print(JSON.stringify(whole))
     else await saveAndPrint('load', whole)
@@ -37,7 +37,7 @@ async function main(options: LoadOptions): Promise<void> {
 }
 
 function startOwn({ workers, queueWaitMs }: LoadOptions) {
-  const env = queueWaitMs === undefined ? {} : { SETBLOCK_QUEUE_WAIT_MS: String(queueWaitMs) }
+  const env = { SETBLOCK_QUEUE_WAIT_MS: String(queueWaitMs) }
   return startLoadedStack({ workers, modelFolder: bundledModel, env })
 }
 

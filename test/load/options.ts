@@ -11,18 +11,21 @@ export const USAGE = `npm run load -- [options]
   --rate R           requests a second; may be given several times, or as 2x of a knee
   --find-knee        look for the rate at which goodput stops following
   --seconds S        counted seconds of a phase        (10)
-  --queue-wait-ms MS predicted wait beyond which the own workers refuse (the worker's default)
+  --queue-wait-ms MS predicted wait beyond which the own workers refuse (0.4 of --ttft-ms)
   --ttft-ms MS       SLO: first text after at most     (2500)
-  --per-token-ms MS  SLO: mean time per token at most  (50)
+  --per-token-ms MS  SLO: mean time per token at most  (150, faster than one reads)
   --seed N           of arrivals, prompts and settings (1)
   --help`
+
+/** Of the promised time to the first token, what may go by in the queue. */
+const QUEUE_SHARE = 0.4
 
 export interface LoadOptions {
   readonly url: string | undefined
   readonly key: string | undefined
   readonly model: string
   readonly workers: number
-  readonly queueWaitMs: number | undefined
+  readonly queueWaitMs: number
   /** Absolute rates, and multiples of the knee. */
   readonly rates: readonly number[]
   readonly multiples: readonly number[]
@@ -46,7 +49,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Lo
       seconds: { type: 'string', default: '10' },
       'queue-wait-ms': { type: 'string' },
       'ttft-ms': { type: 'string', default: '2500' },
-      'per-token-ms': { type: 'string', default: '50' },
+      'per-token-ms': { type: 'string', default: '150' },
       seed: { type: 'string', default: '1' },
       help: { type: 'boolean', default: false },
     },
@@ -57,6 +60,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Lo
   const findKnee = values['find-knee']
   if (multiples.length > 0 && !findKnee) throw new Error('--rate: a multiple needs --find-knee')
   const rates = given.filter((rate) => !rate.endsWith('x'))
+  const ttftMs = positive('--ttft-ms', values['ttft-ms'])
   const key = values.key ?? env['SETBLOCK_KEY']
   if (values.url !== undefined && key === undefined) throw new Error('--key: --url needs one')
   return {
@@ -64,9 +68,10 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Lo
     key,
     model: values.model,
     workers: positive('--workers', values.workers),
+    // What is left of the promise is for the prompt and the way.
     queueWaitMs:
       values['queue-wait-ms'] === undefined
-        ? undefined
+        ? QUEUE_SHARE * ttftMs
         : positive('--queue-wait-ms', values['queue-wait-ms']),
     rates:
       given.length === 0 && !findKnee
@@ -76,7 +81,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Lo
     findKnee,
     seconds: positive('--seconds', values.seconds),
     slo: {
-      ttftMs: positive('--ttft-ms', values['ttft-ms']),
+      ttftMs,
       perTokenMs: positive('--per-token-ms', values['per-token-ms']),
     },
     seed: positive('--seed', values.seed),

@@ -29,6 +29,7 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`)
 
 // All streams run at once, so the worker has to admit them all; it inherits this.
 process.env.SETBLOCK_QUEUE_MAX ??= String(2 * count)
+process.env.SETBLOCK_QUEUE_WAIT_MS ??= '600000'
 const folder = await mkdtemp(path.join(tmpdir(), 'setblock-streams-'))
 try {
   const stack = await startStack(

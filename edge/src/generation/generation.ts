@@ -1,8 +1,10 @@
 import type { FinishReason, Job } from '@setblock/shared'
+import { toApiError } from '../http/errors.ts'
 import type { Bill, Tally } from '../metering/bill.ts'
 import { follow } from '../stream/abortable.ts'
 import type { SessionVersion, TextEvent, TextToken, TextUsage } from '../text/text-events.ts'
 import type { TextReducer } from '../text/text-reducer.ts'
+import type { RequestTrace } from '../tracing/request-trace.ts'
 import type { WorkerClient } from '../workers/worker-client.ts'
 import { interleave } from './interleave.ts'
 import { sumUsage } from './usage.ts'
@@ -28,13 +30,16 @@ export interface GenerationOptions {
   createReducer: (job: Job) => TextReducer
   /** Takes down what each job costs. */
   bill: Bill
+  trace: RequestTrace
+  /** Under which the worker's log knows the request. */
+  requestId: string
   /** The request's: when it aborts, so do the jobs. */
   signal: AbortSignal
 }
 
 /** Opens a job for each choice. They live and die together: one that fails ends them all. */
 export function startGeneration(options: GenerationOptions): Generation {
-  const { workers, jobs, tenant, createReducer, bill, signal } = options
+  const { workers, jobs, tenant, createReducer, bill, trace, requestId, signal } = options
   const together = new AbortController()
   follow(signal, together)
   const choices = jobs.map((job) =>
@@ -42,6 +47,8 @@ export function startGeneration(options: GenerationOptions): Generation {
       workers,
       job,
       tenant,
+      trace,
+      requestId,
       reducer: createReducer(job),
       tally: bill.tally(),
       signal: together.signal,
@@ -69,7 +76,7 @@ export function startGeneration(options: GenerationOptions): Generation {
   return { accepted, events: read() }
 }
 
-interface JobOptions {
+interface JobOptions extends Pick<GenerationOptions, 'trace' | 'requestId'> {
   workers: WorkerClient
   job: Job
   tenant: string
@@ -79,11 +86,13 @@ interface JobOptions {
   signal: AbortSignal
 }
 
-function startJob({ workers, job, tenant, reducer, tally, signal }: JobOptions) {
+function startJob({ workers, job, tenant, reducer, tally, trace, requestId, signal }: JobOptions) {
   const upstream = new AbortController()
   follow(signal, upstream)
-  const opened = workers.open(job, { tenant, signal: upstream.signal })
-  opened.catch(() => undefined)
+  const span = trace.openJob({ 'setblock.job': job.id })
+  const headers = { 'x-request-id': requestId, ...span.headers }
+  const opened = workers.open(job, { tenant, headers, signal: upstream.signal })
+  opened.catch((error: unknown) => span.end({ attributes: {}, failure: toApiError(error).code }))
 
   async function* read(): AsyncGenerator<TextEvent> {
     try {
@@ -102,13 +111,14 @@ function startJob({ workers, job, tenant, reducer, tally, signal }: JobOptions) 
       }
     } finally {
       upstream.abort()
+      span.end({ attributes: { 'gen_ai.usage.output_tokens': tally.completionTokens } })
     }
   }
 
   /** Tells the worker where the text of a session's turn ended; the turn is durable then. */
   async function closeTurn(tokens: number): Promise<SessionVersion> {
     const call = { operation: 'end-turn', id: job.session!.id, jobId: job.id, tokens } as const
-    const { sessions } = await (await opened).session(call, { tenant, signal })
+    const { sessions } = await (await opened).session(call, { tenant, headers, signal })
     return { id: call.id, version: sessions[0]!.version }
   }
   return { accepted: opened, events: read() }

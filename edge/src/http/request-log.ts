@@ -1,6 +1,8 @@
 import type { MiddlewareHandler } from 'hono'
 import type { EdgeBindings, EdgeDeps, LogRecord } from '../deps.ts'
 import { matchedRoutes } from 'hono/route'
+import { RequestTrace } from '../tracing/request-trace.ts'
+import { finishRecord } from './finish-record.ts'
 import { waitUntil } from './wait-until.ts'
 
 /**
@@ -11,7 +13,7 @@ export function requestLog(
   deps: EdgeDeps,
   routes: ReadonlySet<string>,
 ): MiddlewareHandler<EdgeBindings> {
-  const { random, clock, log, limits, metrics } = deps
+  const { random, clock, limits, metrics, tracer } = deps
   return async function logRequest(c, next) {
     const requestId = readRequestId(c.req, limits.requestIdCharactersMax) ?? `req-${random.id()}`
     const at = clock()
@@ -19,6 +21,8 @@ export function requestLog(
     const record = { event: 'request', at, requestId, method, path: path.slice(0, 200) }
     c.set('record', { ...record, ...readClientFacts(c.req) })
     c.set('recordTaken', false)
+    const traceparent = c.req.header('traceparent')
+    c.set('trace', new RequestTrace(tracer, { traceparent, method }))
 
     async function handle(): Promise<void> {
       await next()
@@ -29,7 +33,8 @@ export function requestLog(
       Object.assign(c.var.record, { status })
       const route = matchedRoutes(c).findLast((match) => routes.has(match.path))?.path ?? 'other'
       metrics.answered({ route, method, status, durationMs: clock() - at })
-      if (!c.var.recordTaken) log({ ...c.var.record, durationMs: clock() - at })
+      Object.assign(c.var.record, { route })
+      if (!c.var.recordTaken) finishRecord(c, deps, { durationMs: clock() - at })
     }
     // A client that leaves must not take its log line, or the end of its job, with it.
     const handled = handle()

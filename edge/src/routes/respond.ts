@@ -6,6 +6,7 @@ import { collectAnswer, startGeneration } from '../generation/generation.ts'
 import type { AnswerEvent, Generation } from '../generation/generation.ts'
 import { describeJobs, observe } from '../generation/job-record.ts'
 import { planJobs } from '../generation/plan-job.ts'
+import { finishRecord } from '../http/finish-record.ts'
 import { describeError, toApiError } from '../http/errors.ts'
 import { waitUntil } from '../http/wait-until.ts'
 import { openBill } from '../metering/bill.ts'
@@ -43,7 +44,8 @@ export async function respond(
   }
   const { limits, random } = deps
   const id = `${idPrefix}-${random.id()}`
-  const jobs = planJobs({ request, model, limits, id, seed: random.seed() })
+  const seed = random.seed()
+  const jobs = c.var.trace.within('tokenize', () => planJobs({ request, model, limits, id, seed }))
   Object.assign(c.var.record, describeJobs(jobs), { stream: request.stream })
   const bill = await openBill(c, deps, { jobs, bounded: request.maxTokens !== undefined })
   try {
@@ -75,6 +77,8 @@ async function generate(
     tenant: c.var.owner.tenant,
     createReducer: (job) => createReducer(job, request, model),
     bill,
+    trace: c.var.trace,
+    requestId: String(c.var.record['requestId']),
     signal: controller.signal,
   })
   const events = observe(generation.events, c.var.record, deps)
@@ -135,7 +139,7 @@ async function* toFrames(
 
 function stream(
   c: EdgeContext,
-  { limits, clock, log, metrics }: EdgeDeps,
+  deps: EdgeDeps,
   options: {
     id: string
     controller: AbortController
@@ -145,6 +149,7 @@ function stream(
   },
 ): Response {
   const { id, controller, form, bill, events } = options
+  const { limits, clock, metrics } = deps
   const number = createNumbering(id)
   const { record } = c.var
   c.set('recordTaken', true)
@@ -160,7 +165,7 @@ function stream(
       const durationMs = clock() - Number(record['at'])
       if (how === 'failed') metrics.failed(toApiError(error).code)
       metrics.streamEnded('answer', how, durationMs)
-      log({ ...record, ...failure, outcome: how, bytes, durationMs })
+      finishRecord(c, deps, { ...failure, outcome: how, bytes, durationMs })
     },
     waitUntil: (work) => waitUntil(c, work),
     now: clock,

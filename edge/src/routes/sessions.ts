@@ -33,6 +33,7 @@ type EdgeContext = Context<EdgeBindings>
 export function sessionRoutes({ workers, limits: edge }: EdgeDeps): Hono<EdgeBindings> {
   const options = (c: EdgeContext) => ({
     tenant: c.var.owner.tenant,
+    headers: { 'x-request-id': String(c.var.record['requestId']) },
     signal: c.req.raw.signal,
   })
   const idOf = (c: EdgeContext): string => {

@@ -1,6 +1,7 @@
 import { ApiError, sha256Hex } from '@setblock/shared'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { EdgeBindings, EdgeDeps } from '../deps.ts'
+import { finishRecord } from '../http/finish-record.ts'
 import { readBytes } from '../http/json-body.ts'
 import { waitUntil } from '../http/wait-until.ts'
 import { abortable, follow } from '../stream/abortable.ts'
@@ -210,10 +211,11 @@ function startOf(c: EdgeContext, run: Run): number {
 
 function follower(
   c: EdgeContext,
-  { clock, limits, log, metrics }: EdgeDeps,
+  deps: EdgeDeps,
   options: { run: Run; after: number; controller: AbortController; leave: () => void },
 ): ReadableStream<Uint8Array> {
   const { run, after, controller, leave } = options
+  const { clock, limits, metrics } = deps
   const { record } = c.var
   metrics.streamOpened('reader')
   const tooSlow = () =>
@@ -227,8 +229,7 @@ function follower(
       leave()
       const durationMs = clock() - Number(record['at'])
       metrics.streamEnded('reader', how, durationMs)
-      log({
-        ...record,
+      finishRecord(c, deps, {
         event: 'reader',
         stream: run.options.place,
         outcome: how,

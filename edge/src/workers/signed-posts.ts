@@ -4,6 +4,7 @@ import type { Clock } from '../deps.ts'
 import type { EdgeLimits } from '../limits.ts'
 import type { EdgeMetrics } from '../metrics/edge-metrics.ts'
 import type { HealthMemory } from './worker-health.ts'
+import type { CallOptions } from './worker-client.ts'
 import { readRefusal, toWorkerError } from './worker-errors.ts'
 import { fetchWithin } from './worker-fetch.ts'
 import type { WorkerFetch, WorkerResponse } from './worker-fetch.ts'
@@ -13,6 +14,7 @@ export interface SignedPost {
   readonly path: string
   readonly body: string
   readonly token: string
+  readonly headers: Readonly<Record<string, string>>
   readonly signal: AbortSignal
 }
 
@@ -36,13 +38,13 @@ export function createSignedPosts(options: {
   async function sign(
     path: string,
     value: object,
-    { tenant, signal }: { tenant: string; signal: AbortSignal },
+    { tenant, headers = {}, signal }: CallOptions,
   ): Promise<SignedPost> {
     const body = JSON.stringify(value)
     key ??= await importJobSecret(secret)
     const expiresAt = clock() + limits.jobTokenLifetimeMs
     const payload = { tenant, expiresAt, bodySha256: await sha256Hex(body) }
-    return { path, body, token: await signJobToken(key, payload), signal }
+    return { path, body, token: await signJobToken(key, payload), headers, signal }
   }
 
   /** An answer that is not a refusal. @throws ApiError, or the signal's reason */
@@ -91,11 +93,11 @@ export function createSignedPosts(options: {
 async function exchange(
   { fetch, limits }: { fetch: WorkerFetch; limits: EdgeLimits },
   url: string,
-  { path, body, token, signal }: SignedPost,
+  { path, body, token, headers, signal }: SignedPost,
 ): Promise<WorkerResponse> {
   const response = await fetchWithin(fetch, url + path, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    headers: { ...headers, 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body,
     signal,
     answerMs: limits.workerAnswerMs,

@@ -15,21 +15,26 @@ import { createHealthMemory } from './worker-health.ts'
 import { fetchWithin, watchSilence } from './worker-fetch.ts'
 import type { WorkerFetch, WorkerResponse } from './worker-fetch.ts'
 
+/** On whose behalf a worker is asked, and until when. */
+export interface CallOptions {
+  readonly tenant: string
+  /** Not signed: for the worker's log and traces, and for nothing that matters. */
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+}
+
 export interface WorkerClient {
   /**
    * Hands a job to a worker that has its model and resolves once one has accepted it; aborting the
    * signal ends the job. Both the promise and the events reject with ApiErrors, or with the
    * signal's reason.
    */
-  open(job: Job, options: { tenant: string; signal: AbortSignal }): Promise<OpenJob>
+  open(job: Job, options: CallOptions): Promise<OpenJob>
   /**
    * Asks about sessions: the worker of the one that is named, or every worker for a list.
    * @throws ApiError of the session, or of the worker.
    */
-  session(
-    call: SessionCall,
-    options: { tenant: string; signal: AbortSignal },
-  ): Promise<SessionAnswer>
+  session(call: SessionCall, options: CallOptions): Promise<SessionAnswer>
   /** How many workers there are, and how many of them say that they take jobs. */
   readiness(): Promise<{ ready: number; total: number }>
   /** The models that at least one worker has loaded. @throws ApiError if no worker answers */
@@ -41,10 +46,7 @@ export interface OpenJob {
   /** They start with `start` and close with one `end` or `error`. */
   readonly events: AsyncIterable<JobEvent>
   /** Asks the very worker that runs the job. */
-  session(
-    call: SessionCall,
-    options: { tenant: string; signal: AbortSignal },
-  ): Promise<SessionAnswer>
+  session(call: SessionCall, options: CallOptions): Promise<SessionAnswer>
 }
 
 export interface WorkerClientOptions {
@@ -101,8 +103,9 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
   }
 
   return {
-    async open(job, { tenant, signal }) {
-      const signed = await posts.sign('/v1/jobs', job, { tenant, signal })
+    async open(job, call) {
+      const { tenant, signal } = call
+      const signed = await posts.sign('/v1/jobs', job, call)
       const urls = workersFor(await list(), job.model)
       turn += 1
       const { session } = job
@@ -119,8 +122,9 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
         },
       }
     },
-    async session(call, { tenant, signal }) {
-      const signed = await posts.sign('/v1/sessions', call, { tenant, signal })
+    async session(call, callOptions) {
+      const { tenant } = callOptions
+      const signed = await posts.sign('/v1/sessions', call, callOptions)
       const urls = (await list()).map(({ url }) => url)
       if (call.operation === 'list') {
         const ask = async (url: string) => readSession(await posts.send(url, signed))

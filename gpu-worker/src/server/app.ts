@@ -1,27 +1,15 @@
-import {
-  ApiError,
-  ERRORS,
-  importJobSecret,
-  jobSchema,
-  limits,
-  parseWith,
-  sessionCallSchema,
-  type EndEvent,
-  type ErrorEvent,
-} from '@setblock/shared'
+import { trace, type Tracer } from '@opentelemetry/api'
+import { ApiError, ERRORS, importJobSecret } from '@setblock/shared'
 import { Hono, type Context } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
-import type { ServedModels } from '../models/served-models.ts'
-import { answerSessionCall } from '../sessions/session-calls.ts'
-import type { WorkerSessions } from '../sessions/worker-sessions.ts'
 import { meteredModel } from '../metrics/engine-metrics.ts'
 import { createWorkerMetrics } from '../metrics/worker-metrics.ts'
+import type { ServedModels } from '../models/served-models.ts'
+import type { WorkerSessions } from '../sessions/worker-sessions.ts'
 import { JobGate } from './job-gate.ts'
-import { jobStream } from './job-stream.ts'
-import { JobWatch } from './job-watch.ts'
-import type { Log, LogLevel } from './log.ts'
+import { addJobRoute } from './job-route.ts'
+import type { Log } from './log.ts'
+import { addSessionRoute } from './session-route.ts'
 import { describeModel, memoryUse, stateOf, totalStats } from './status.ts'
-import { assertServable } from './validate-job.ts'
 
 export interface ServerDependencies {
   readonly models: ServedModels
@@ -29,6 +17,8 @@ export interface ServerDependencies {
   /** The secret shared with the edge, and the one before it as long as it counts. */
   readonly jobSecrets: readonly string[]
   readonly log: Log
+  /** Writes spans; by default one that does nothing. */
+  readonly tracer?: Tracer
   /** Unix time in milliseconds. */
   readonly now: () => number
 }
@@ -63,38 +53,8 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
     c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }),
   )
 
-  app.post('/v1/jobs', jobBodyLimit(), async (c) => {
-    const requestId = readRequestId(c)
-    let watch: JobWatch | undefined
-    try {
-      const body = new Uint8Array(await c.req.arrayBuffer())
-      const tenant = await gate.admit(c.req.header('authorization'), body)
-      const job = parseWith(jobSchema, parseJson(body))
-      const { engine, session } = models.find(job.model)
-      assertServable(job, engine.manifest)
-      const watched = (watch = new JobWatch(job, metrics.jobs))
-      const prepared = await sessions.jobs.prepare(job, tenant, session)
-      watched.prepared(prepared.restoredFrom)
-      // Nobody waits for it any more: a job that lay here while this process stood still has been
-      // given to another worker.
-      if (c.req.raw.signal.aborted) {
-        await prepared.abandon('failed')
-        throw new ApiError('aborted', 'the client left before its job began')
-      }
-      const onOver = (last: EndEvent | ErrorEvent): void =>
-        log(levelOf(last), 'job', { requestId, ...watched.over(last) })
-      const stream = jobStream({ engine, prepared, signal: c.req.raw.signal, watch, onOver })
-      return c.body(stream, 200, NDJSON_HEADERS)
-    } catch (error) {
-      const { code } = ApiError.from(error)
-      // What names no model of ours must not become a label.
-      if (watch === undefined) metrics.jobs.refused('none', code)
-      const known = watch?.refused(code) ?? { outcome: 'refused', code }
-      log(ERRORS[code].status >= 500 ? 'error' : 'warn', 'job', { requestId, ...known })
-      throw error
-    }
-  })
-
+  const { tracer = trace.getTracer('setblock') } = dependencies
+  addJobRoute(app, gate, { ...dependencies, tracer, metrics: metrics.jobs })
   addSessionRoute(app, gate, dependencies)
 
   app.notFound((c) =>
@@ -107,50 +67,6 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
     return refuse(c, known)
   })
   return app
-}
-
-const NDJSON_HEADERS = { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' }
-
-/** The edge's id of the request, if it may stand in a log line. */
-function readRequestId(c: Context): string | null {
-  const id = c.req.header('x-request-id') ?? ''
-  return /^[\w.:-]{1,128}$/.test(id) ? id : null
-}
-
-function levelOf(last: EndEvent | ErrorEvent): LogLevel {
-  return last.type === 'error' && ERRORS[last.code].status >= 500 ? 'error' : 'info'
-}
-
-/** Calls about sessions; what is asked is in the body, so that the token signs it. */
-function addSessionRoute(app: Hono, gate: JobGate, { models, sessions }: ServerDependencies): void {
-  const options = {
-    sessions: sessions.service,
-    jobs: sessions.jobs,
-    cancel: (jobId: string) => models.cancel(jobId),
-  }
-  app.post('/v1/sessions', jobBodyLimit(), async (c) => {
-    const body = new Uint8Array(await c.req.arrayBuffer())
-    const tenant = await gate.admit(c.req.header('authorization'), body)
-    const call = parseWith(sessionCallSchema, parseJson(body))
-    return c.json(await answerSessionCall(options, tenant, call))
-  })
-}
-
-function jobBodyLimit() {
-  return bodyLimit({
-    maxSize: limits.jobBodyBytesMax,
-    onError: () => {
-      throw new ApiError('request_too_large', `a job may have ${limits.jobBodyBytesMax} bytes`)
-    },
-  })
-}
-
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
-  } catch {
-    throw new ApiError('invalid_json', 'the body is not JSON in UTF-8')
-  }
 }
 
 function refuse(c: Context, error: ApiError): Response {

@@ -5,8 +5,11 @@ import {
   type Job,
   type JobEvent,
 } from '@setblock/shared'
+import type { Attributes } from '@opentelemetry/api'
 import type { JobMetrics, JobOutcome, JobSummary, Stage } from '../metrics/job-metrics.ts'
 import type { Prefix } from '../sessions/kv-blocks.ts'
+import type { TracedJob } from '../tracing/job-trace.ts'
+import { StepSamples } from '../tracing/step-samples.ts'
 import type { LogFields } from './log.ts'
 
 /** Moments of a job on one monotonic clock, milliseconds. */
@@ -14,6 +17,7 @@ export interface JobTimes {
   readonly arrived: number
   prepared?: number
   started?: number
+  firstReveal?: number
   firstToken?: number
   lastReveal?: number
   left?: number
@@ -24,7 +28,7 @@ export interface JobTimes {
 }
 
 /**
- * What happened to one job and when, taken down as its events pass: all that its log line and the metrics say of it.
+ * What happened to one job and when, taken down as its events pass: all that its log line, the metrics and its spans say.
  * It holds counts, codes and times, and no token.
  */
 export class JobWatch {
@@ -36,7 +40,9 @@ export class JobWatch {
   #prompt: JobSummary['prompt']
   #tokens = 0
   #reveals = 0
+  readonly #steps = new StepSamples()
   #last: EndEvent | ErrorEvent | undefined
+  #outcome: JobOutcome | 'refused' = 'refused'
 
   constructor(job: Job, metrics: JobMetrics, now: () => number = () => performance.now()) {
     this.#job = job
@@ -63,6 +69,7 @@ export class JobWatch {
         this.#prompt = { tokens: event.promptTokens, cached: event.cachedTokens }
         break
       case 'reveal':
+        this.#steps.add({ atMs: now, step: event.step, tokens: event.positions.length })
         this.#revealed(event.positions, now)
         break
       case 'end':
@@ -80,6 +87,7 @@ export class JobWatch {
     if (times.lastReveal !== undefined) {
       this.#metrics.revealed({ model, mode: decoding.mode }, now - times.lastReveal, count)
     }
+    times.firstReveal ??= now
     times.lastReveal = now
     this.#tokens += count
     this.#reveals += 1
@@ -94,6 +102,7 @@ export class JobWatch {
 
   /** The job was never taken. @returns its log line */
   refused(code: ErrorCode): LogFields {
+    this.times.over = this.#now()
     this.#metrics.refused(this.#job.model, code)
     return { ...this.#dials(), outcome: 'refused', code, durationMs: this.#since(this.#now()) }
   }
@@ -109,6 +118,7 @@ export class JobWatch {
     const gone = left !== undefined && last.type === 'error'
     const code = last.type === 'error' && !gone ? last.code : undefined
     const outcome = gone ? 'client-gone' : last.type === 'end' ? last.finishReason : 'error'
+    this.#outcome = outcome
     const ttftMs = times.firstToken === undefined ? undefined : this.#since(times.firstToken)
     const outlived = session?.onDisconnect === 'continue'
     const cancelMs = left === undefined || outlived ? undefined : ended - left
@@ -131,6 +141,42 @@ export class JobWatch {
       ...this.#dials(),
       ...this.#account({ outcome, code, ttftMs, durationMs }),
       ...(cancelMs !== undefined && { cancelMs: round(cancelMs) }),
+    }
+  }
+
+  /** For the trace, once the job is over. `failure`: the code that it ended in, unless its client left. */
+  traced(failure: ErrorCode | undefined): TracedJob {
+    const { id, model, decoding, session } = this.#job
+    const usage = this.#last?.type === 'end' ? this.#last.usage : undefined
+    const { drafted, accepted } = usage?.drafts ?? {}
+    const job = {
+      'gen_ai.request.model': model,
+      'setblock.job': id,
+      'setblock.mode': decoding.mode,
+      'setblock.outcome': this.#outcome,
+    }
+    return {
+      times: this.times,
+      attributes: {
+        job,
+        restore: { 'setblock.from': this.#restoredFrom },
+        prefill: defined({
+          'gen_ai.usage.input_tokens': this.#prompt?.tokens,
+          'setblock.cached_tokens': this.#prompt?.cached,
+          'setblock.forwards': usage?.forwardPasses.prefill,
+        }),
+        decode: defined({
+          'gen_ai.usage.output_tokens': usage?.completionTokens ?? this.#tokens,
+          'setblock.forwards': usage?.forwardPasses.decode,
+          'setblock.tokens_per_forward': usage?.tokensPerForward,
+          'setblock.effective_gamma': usage?.effectiveGamma ?? undefined,
+          'setblock.draft_tokens': drafted,
+          'setblock.accepted_tokens': accepted,
+        }),
+      },
+      steps: this.#steps.kept,
+      failure,
+      inSession: session !== undefined,
     }
   }
 
@@ -179,6 +225,11 @@ export class JobWatch {
   #since(moment: number): number {
     return moment - this.times.arrived
   }
+}
+
+/** Without what is not known. */
+function defined(attributes: Attributes): Attributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
 }
 
 /** Milliseconds to the microsecond. */

@@ -49,6 +49,7 @@ describe('the worker over HTTP, with the real engine', () => {
       engines: 1,
       runningMax: 1,
       queueLengthMax: QUEUE_MAX,
+      queueWaitMsMax: 600_000,
     })
     const sessions = await openWorkerSessions({
       memoryBytesMax: 10_000_000,
