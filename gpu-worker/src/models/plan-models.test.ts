@@ -3,6 +3,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { limits } from '@setblock/shared'
 import { KV_BYTES_MAX_DEFAULT } from '../engine/kv-pool.ts'
 import { buildTinyModel, type TinyModel } from '../testing/tiny-model.ts'
 import { planModels, type ModelsRequest } from './plan-models.ts'
@@ -71,4 +72,12 @@ test('memory that holds the weights and not one sequence is not enough', async (
   const { length } = await readFile(path.join(model.folder, 'graph.int8.onnx'))
   const refused = plan({ memoryBytesMax: length + 1 })
   await assert.rejects(refused, /^ModelError: memory: golden-llama needs \d+ MiB of weights/)
+})
+
+test('a worker serves so many models and no more', async () => {
+  const modelFolders = Array.from({ length: limits.workerModelsMax + 1 }, () => model.folder)
+  await assert.rejects(
+    plan({ modelFolders }),
+    /^ModelError: models: 17 are more than a worker's 16$/,
+  )
 })

@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
-import type { GraphFile, Manifest } from '@setblock/shared'
+import { limits, type GraphFile, type Manifest } from '@setblock/shared'
 import { chooseThreads } from '../engine/choose-threads.ts'
 import { chooseForm, type DeviceChoice, type FormWish } from '../engine/device.ts'
 import { bytesForAll, slotBytes } from '../engine/kv-pool.ts'
@@ -43,7 +43,7 @@ const MEMORY_SHARE = 0.9
 export async function planModels(request: ModelsRequest): Promise<ModelPlan[]> {
   const { modelFolders, kvBytesMax } = request
   const manifests = await Promise.all(modelFolders.map(readManifest))
-  assertDistinct(modelFolders, manifests)
+  assertFolders(modelFolders, manifests)
   const device = deviceOfAll(request)
   const cores = Math.max(1, Math.floor(availableParallelism() / modelFolders.length))
   const needs = await Promise.all(
@@ -73,7 +73,11 @@ function deviceOfAll({ device, modelFolders }: ModelsRequest): DeviceChoice {
   throw new ModelError(`device ${device}`, `a worker serves one model on a GPU: ${way}`)
 }
 
-function assertDistinct(folders: readonly string[], manifests: readonly Manifest[]): void {
+function assertFolders(folders: readonly string[], manifests: readonly Manifest[]): void {
+  const { workerModelsMax } = limits
+  if (folders.length > workerModelsMax) {
+    throw new ModelError('models', `${folders.length} are more than a worker's ${workerModelsMax}`)
+  }
   const seen = new Map<string, string>()
   for (const [index, { id }] of manifests.entries()) {
     const folder = folders[index] as string
