@@ -6,6 +6,7 @@ export const RETRYABLE_CODES: ReadonlySet<string> = new Set([
   'internal_error',
   'worker_unavailable',
   'worker_draining',
+  'model_mismatch',
   'rate_limit_exceeded',
   'too_many_failed_attempts',
   'deadline_exceeded',
