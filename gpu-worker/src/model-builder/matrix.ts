@@ -60,6 +60,7 @@ export type VisitRow = (output: number, values: Float32Array, largest: number) =
 export async function visitRows(matrix: Matrix, visit: VisitRow): Promise<void> {
   const { inputs, columnRuns } = matrix
   const values = new Float32Array(inputs)
+  const bits = new Int32Array(values.buffer)
   const ordered = columnRuns === undefined ? values : new Float32Array(inputs)
   let firstOutput = 0
   for (const { tensor, rows, place = sameRow } of matrix.parts) {
@@ -67,7 +68,7 @@ export async function visitRows(matrix: Matrix, visit: VisitRow): Promise<void> 
     for await (const block of tensor.blocks(...rows)) {
       for (let i = 0; i < block.rows; i++) {
         widen(block.raw.subarray(i * rowBytes, (i + 1) * rowBytes), tensor.dtype, values)
-        const largest = largestMagnitude(values, tensor.name)
+        const largest = largestMagnitude(bits, tensor.name)
         if (columnRuns !== undefined) placeRuns(values, ordered, columnRuns)
         visit(firstOutput + place(block.firstRow + i - rows[0]), ordered, largest)
       }
@@ -111,16 +112,19 @@ const sameRow = (row: number): number => row
 
 const INFINITY_BITS = 0x7f800000
 
+const wordBits = new Int32Array(1)
+const wordValue = new Float32Array(wordBits.buffer)
+
 /** Magnitudes compare like the integers of their bits, and infinity and NaN are the largest. */
-function largestMagnitude(values: Float32Array, name: string): number {
-  const bits = new Int32Array(values.buffer, values.byteOffset, values.length)
+function largestMagnitude(bits: Int32Array, name: string): number {
   let largest = 0
   for (let i = 0; i < bits.length; i++) {
     const magnitude = bits[i]! & 0x7fffffff
     if (magnitude > largest) largest = magnitude
   }
   if (largest >= INFINITY_BITS) throw new ModelError(name, 'holds a value that is not finite')
-  return new Float32Array(Int32Array.of(largest).buffer)[0]!
+  wordBits[0] = largest
+  return wordValue[0]!
 }
 
 function placeRuns(from: Float32Array, to: Float32Array, { length, place }: ColumnRuns): void {
