@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Job, JobEvent } from '@setblock/shared'
 import { buildModel } from '../../gpu-worker/src/model-builder/build-model.ts'
+import { writeRandomCheckpoint } from '../../gpu-worker/src/testing/random-checkpoint.ts'
 import { withoutWebGpu } from '../../gpu-worker/src/testing/webgpu-model.ts'
 import { repository } from '../../scripts/start/services.ts'
 import { loadTokenizer } from '../eval/decode.ts'
@@ -117,3 +119,33 @@ function readAnswer(events: readonly JobEvent[]) {
     forwards: end.usage.forwardPasses.decode,
   }
 }
+
+describe('a machine without a GPU', { skip: process.platform !== 'linux' }, () => {
+  /** The Vulkan loader finds no driver: as if there were none. */
+  const NO_DRIVER = { VK_DRIVER_FILES: '/dev/null', VK_ICD_FILENAMES: '/dev/null' }
+
+  test('--device webgpu ends with one line, --device auto takes the CPU', async () => {
+    const { folder, remove } = await writeRandomCheckpoint()
+    try {
+      await buildModel({ folder, targets: ['fp32', 'webgpu-fp32'] })
+      const main = path.join(repository, 'gpu-worker', 'src', 'main.ts')
+      const env = { ...process.env, ...NO_DRIVER, SETBLOCK_JOB_SECRET: '-'.repeat(64) }
+      const args = [main, '--model', folder, '--device', 'webgpu', '--port', '0']
+      const refused = spawnSync(process.execPath, args, { env, encoding: 'utf8', timeout: 60_000 })
+      assert.equal(refused.status, 1)
+      assert.match(
+        refused.stderr,
+        /device webgpu: cannot be used: Failed to get a WebGPU adapter: .+/,
+      )
+      const auto = { ...NO_DRIVER, SETBLOCK_DEVICE: 'auto' }
+      const worker = await WorkerProcess.start({
+        modelFolder: folder,
+        precision: 'fp32',
+        env: auto,
+      })
+      await worker.stop()
+    } finally {
+      await remove()
+    }
+  })
+})

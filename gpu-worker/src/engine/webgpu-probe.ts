@@ -66,6 +66,8 @@ function squareGraph(): Uint8Array {
   return model.serialize().toBytes()
 }
 
+/** Of a message that begins with the runtime's source file and condition, what follows them. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  const message = error instanceof Error ? error.message : String(error)
+  return /Failed to get a WebGPU \w+:.*/.exec(message)?.[0] ?? message.trim()
 }
