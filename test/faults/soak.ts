@@ -5,11 +5,12 @@
  *
  * The last line is JSON; exit code 1 if the budget was exceeded or memory grew without end.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundledModel, provenance } from '../eval/provenance.ts'
+import { residentMb, slopeMbPerMinute } from './cluster/process-memory.ts'
 import { noCounts } from './ledger.ts'
 import { Random } from './random.ts'
 import { SessionRounds } from './session-rounds.ts'
@@ -38,23 +39,12 @@ interface Sample {
 }
 
 async function sample(worker: WorkerProcess, startedMs: number): Promise<Sample> {
-  const status = await readFile(`/proc/${worker.pid}/status`, 'utf8')
-  const resident = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1])
   const { memoryBytes } = await worker.counts()
   return {
     minute: (performance.now() - startedMs) / 60_000,
-    residentMb: resident / 1024,
+    residentMb: residentMb(worker.pid),
     cacheMb: (memoryBytes ?? 0) / MEGABYTE,
   }
-}
-
-/** Least-squares slope of resident memory, MB a minute. */
-function slope(samples: readonly Sample[]): number {
-  const mean = (read: (each: Sample) => number): number =>
-    samples.reduce((sum, each) => sum + read(each), 0) / samples.length
-  const [minute, resident] = [mean((each) => each.minute), mean((each) => each.residentMb)]
-  const covariance = mean((each) => (each.minute - minute) * (each.residentMb - resident))
-  return covariance / mean((each) => (each.minute - minute) ** 2)
 }
 
 const folder = await mkdtemp(path.join(tmpdir(), 'setblock-soak-'))
@@ -92,7 +82,7 @@ try {
     memoryMb,
     cacheMbMax,
     residentMbMax: Math.max(...samples.map(({ residentMb }) => residentMb)),
-    slopeMbPerMinute: slope(late),
+    slopeMbPerMinute: slopeMbPerMinute(late),
   }
   process.stdout.write(`${JSON.stringify(report)}\n`)
   process.exitCode = cacheMbMax <= memoryMb && report.slopeMbPerMinute <= SLOPE_MAX ? 0 : 1

@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly workers: number
   /** Megabytes of keys and values between turns, for each worker. */
   readonly memoryMb?: number
+  /** Sees what goes to each worker, by its index. */
+  readonly onRequestBytes?: (seat: number, chunk: Buffer) => void
 }
 
 /** A worker, the way to it, and the clock it goes by. */
@@ -86,7 +88,10 @@ async function takeSeat(options: ClusterOptions, index: number): Promise<Seat> {
       nodeArgs: ['--require', CLOCK_PRELOAD],
     })
   const worker = await start()
-  return new Seat(worker, await FaultProxy.start(portOf(worker)), { clockFile, start })
+  const proxy = await FaultProxy.start(portOf(worker), (chunk) =>
+    options.onRequestBytes?.(index, chunk),
+  )
+  return new Seat(worker, proxy, { clockFile, start })
 }
 
 /** Workers behind an edge on Node, each a process of its own, with a faulty way between them. */

@@ -24,13 +24,20 @@ export class FaultProxy {
   /** Port of the service on this host; it may change while connections are open. */
   targetPort: number
 
-  private constructor(targetPort: number) {
+  readonly #onRequestBytes: (chunk: Buffer) => void
+
+  private constructor(targetPort: number, onRequestBytes: (chunk: Buffer) => void) {
     this.targetPort = targetPort
+    this.#onRequestBytes = onRequestBytes
     this.#server = createServer((client) => this.#accept(client))
   }
 
-  static async start(targetPort: number): Promise<FaultProxy> {
-    const proxy = new FaultProxy(targetPort)
+  /** `onRequestBytes` sees what goes to the service. */
+  static async start(
+    targetPort: number,
+    onRequestBytes: (chunk: Buffer) => void = () => undefined,
+  ): Promise<FaultProxy> {
+    const proxy = new FaultProxy(targetPort, onRequestBytes)
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
     return proxy
   }
@@ -81,7 +88,7 @@ export class FaultProxy {
     const service = connect(this.targetPort, '127.0.0.1')
     this.#track(client, service)
     this.#track(service, client)
-    void this.#carry(client, service)
+    void this.#carry(client, service, this.#onRequestBytes)
     void this.#carry(service, client)
   }
 
@@ -96,9 +103,10 @@ export class FaultProxy {
     })
   }
 
-  async #carry(from: Socket, to: Socket): Promise<void> {
+  async #carry(from: Socket, to: Socket, see?: (chunk: Buffer) => void): Promise<void> {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
+        see?.(chunk)
         for (let start = 0; start < chunk.length;) {
           const end = this.#way.bytesPerSecond === undefined ? chunk.length : start + CHUNK_BYTES
           const part = chunk.subarray(start, end)

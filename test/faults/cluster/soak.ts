@@ -1,0 +1,118 @@
+/**
+ * Workers and an edge under a steady load of sessions and single requests, with no faults.
+ *
+ *   npm run soak -- [--minutes 10] [--rate 4] [--workers 4] [--seed 1] [--json <file>]
+ *
+ * `--rate`: requests that arrive in a second, whether the others have been answered or not. Prints
+ * the memory of each process over time, how evenly the workers share the work, and how many turns
+ * of a session stayed with its worker. The last line is JSON. Exit code 1 if memory grew by more
+ * than 2 MB a minute in the second half, a job was left, a slot was not free, an answer was wrong,
+ * or fewer than 99 % of turns stayed.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { provenance } from '../../eval/provenance.ts'
+import { Random } from '../random.ts'
+import { Affinity } from './affinity.ts'
+import { Cluster } from './cluster.ts'
+import { answerAll, type Expected } from './conversations.ts'
+import { Findings } from './findings.ts'
+import { residentMb, slopeMbPerMinute, type MemorySample } from './process-memory.ts'
+import { checkQuiescence } from './quiescence.ts'
+import { Arrivals } from './arrivals.ts'
+
+const SAMPLE_MS = 5_000
+const SAY_EVERY = 12
+const SLOPE_MAX = 2
+const STAYED_MIN = 0.99
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    rate: { type: 'string', default: '4' },
+    workers: { type: 'string', default: '4' },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'string' },
+  },
+})
+const [minutes, rate, seed, workers] = [
+  Number(values.minutes),
+  Number(values.rate),
+  Number(values.seed),
+  Number(values.workers),
+]
+
+process.once('SIGTERM', () => process.exit(143))
+process.once('SIGINT', () => process.exit(130))
+
+const root = await mkdtemp(path.join(tmpdir(), 'setblock-soak-'))
+const affinity = new Affinity()
+const cluster = await Cluster.start({
+  root,
+  workers,
+  sessionsFolder: path.join(root, 'sessions'),
+  memoryMb: 16,
+  onRequestBytes: (seat, chunk) => affinity.see(seat, chunk),
+})
+try {
+  const key = await cluster.createKey('soak')
+  const expected: Expected[][] = await answerAll({ url: cluster.url, key }, 18)
+  const findings = new Findings((line) => process.stdout.write(`${line}\n`))
+  const random = new Random(seed)
+  const arrivals = new Arrivals({ cluster, expected, findings, random, key })
+  const names = ['edge', ...cluster.seats.map((_, index) => `worker ${index}`)]
+  const pids = [cluster.edge.pid, ...cluster.seats.map(({ worker }) => worker.pid)]
+  const samples: MemorySample[][] = names.map(() => [])
+  const startedMs = performance.now()
+  const elapsedMinutes = (): number => (performance.now() - startedMs) / 60_000
+  const arriving = arrivals.run(rate, () => elapsedMinutes() >= minutes)
+  while (elapsedMinutes() < minutes) {
+    await sleep(SAMPLE_MS)
+    const minute = elapsedMinutes()
+    pids.forEach((pid, index) => samples[index]!.push({ minute, residentMb: residentMb(pid) }))
+    if (samples[0]!.length % SAY_EVERY !== 0) continue
+    const memory = samples.map((each) => Math.round(each.at(-1)!.residentMb)).join(' ')
+    const { turns, moved } = affinity
+    process.stdout.write(
+      `minute ${minute.toFixed(1)}: ${arrivals.asked} asked, ${arrivals.open} open, ` +
+        `${turns} turns, ${moved} moved, MB ${memory}\n`,
+    )
+  }
+  await arriving
+  const handlesMax = await checkQuiescence(cluster, [], findings)
+  const late = samples.map((each) => each.slice(each.length >> 1))
+  const slopes = Object.fromEntries(
+    names.map((name, index) => [name, Number(slopeMbPerMinute(late[index]!).toFixed(3))]),
+  )
+  const report = {
+    seed,
+    ...provenance(),
+    minutes,
+    rate,
+    workers,
+    asked: arrivals.asked,
+    answers: findings.counts,
+    errors: findings.errors,
+    slopeMbPerMinute: slopes,
+    residentMbMax: samples.map((each) => Math.round(Math.max(...each.map((s) => s.residentMb)))),
+    sessionTurns: affinity.turns,
+    turnsMoved: affinity.moved,
+    turnsStayed: affinity.stayed,
+    turnsByWorker: affinity.bySeat,
+    handlesMax,
+    violations: findings.violations,
+    examples: findings.examples,
+  }
+  const line = JSON.stringify(report)
+  if (values.json !== undefined)
+    await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`)
+  process.stdout.write(`${line}\n`)
+  const flat = Object.values(slopes).every((slope) => slope <= SLOPE_MAX)
+  process.exitCode = flat && findings.total === 0 && affinity.stayed >= STAYED_MIN ? 0 : 1
+} finally {
+  await cluster.close()
+  await rm(root, { recursive: true, force: true })
+}
