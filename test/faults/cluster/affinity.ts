@@ -18,6 +18,11 @@ export class Affinity {
     }
   }
 
+  /** The worker that got a session last. */
+  seatOf(id: string): number | undefined {
+    return this.#seats.get(id)
+  }
+
   /** Of the turns that had one before them. */
   get stayed(): number {
     const continued = this.turns - this.#seats.size

@@ -48,6 +48,14 @@ export class Arrivals {
     await Promise.all(answers)
   }
 
+  /** So many requests by a few clients, each of which asks when it has been answered. */
+  async runClosed(count: number, clients: number): Promise<void> {
+    const client = async (): Promise<void> => {
+      while (this.asked < count) await this.#arrive()
+    }
+    await Promise.all(Array.from({ length: clients }, client))
+  }
+
   async #arrive(): Promise<void> {
     this.asked += 1
     this.open += 1

@@ -2,8 +2,10 @@
  * Workers and an edge under a steady load of sessions and single requests, with no faults.
  *
  *   npm run soak -- [--minutes 10] [--rate 4] [--workers 4] [--seed 1] [--json <file>]
+ *   npm run soak -- --requests 2500 [--clients 4]
  *
- * `--rate`: requests that arrive in a second, whether the others have been answered or not. Prints
+ * `--rate`: requests that arrive in a second, whether the others have been answered or not.
+ * `--requests`: so many instead, each client waiting for its answers. Prints
  * the memory of each process over time, how evenly the workers share the work, and how many turns
  * of a session stayed with its worker. The last line is JSON. Exit code 1 if memory grew by more
  * than 2 MB a minute in the second half, a job was left, a slot was not free, an answer was wrong,
@@ -35,6 +37,8 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '4' },
     workers: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
+    requests: { type: 'string' },
+    clients: { type: 'string', default: '4' },
     json: { type: 'string' },
   },
 })
@@ -68,9 +72,14 @@ try {
   const samples: MemorySample[][] = names.map(() => [])
   const startedMs = performance.now()
   const elapsedMinutes = (): number => (performance.now() - startedMs) / 60_000
-  const arriving = arrivals.run(rate, () => elapsedMinutes() >= minutes)
-  while (elapsedMinutes() < minutes) {
-    await sleep(SAMPLE_MS)
+  const over = new AbortController()
+  const arriving =
+    values.requests === undefined
+      ? arrivals.run(rate, () => elapsedMinutes() >= minutes)
+      : arrivals.runClosed(Number(values.requests), Number(values.clients))
+  const ended = arriving.then(() => over.abort())
+  while (!over.signal.aborted) {
+    await Promise.race([sleep(SAMPLE_MS), ended])
     const minute = elapsedMinutes()
     pids.forEach((pid, index) => samples[index]!.push({ minute, residentMb: residentMb(pid) }))
     if (samples[0]!.length % SAY_EVERY !== 0) continue
@@ -81,7 +90,6 @@ try {
         `${turns} turns, ${moved} moved, MB ${memory}\n`,
     )
   }
-  await arriving
   const handlesMax = await checkQuiescence(cluster, [], findings)
   const late = samples.map((each) => each.slice(each.length >> 1))
   const slopes = Object.fromEntries(
@@ -90,8 +98,8 @@ try {
   const report = {
     seed,
     ...provenance(),
-    minutes,
-    rate,
+    minutes: elapsedMinutes(),
+    ...(values.requests === undefined ? { rate } : { clients: Number(values.clients) }),
     workers,
     asked: arrivals.asked,
     answers: findings.counts,

@@ -32,6 +32,7 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>
   /** Leave after this many events, as a client does that closes its page. */
   readonly leaveAfter?: number
+  readonly onEvent?: () => void
 }
 
 interface NativeEvent {
@@ -50,7 +51,7 @@ export type IsRetryable = (code: string) => boolean
 
 /** Asks for a stream of the native form and reads it until it ends or we leave. */
 export async function readStream(ask: Ask, isRetryable: IsRetryable): Promise<Seen> {
-  const reading = new Reading(ask.leaveAfter ?? Number.POSITIVE_INFINITY, isRetryable)
+  const reading = new Reading(ask, isRetryable)
   const { url, key, path, method = 'POST', body, headers } = ask
   const leave = new AbortController()
   const signal = AbortSignal.any([leave.signal, AbortSignal.timeout(ANSWER_MS_MAX)])
@@ -82,6 +83,7 @@ export async function readStream(ask: Ask, isRetryable: IsRetryable): Promise<Se
 
 class Reading {
   readonly #leaveAfter: number
+  readonly #onEvent: () => void
   readonly #isRetryable: IsRetryable
   readonly #parser = createParser({ onEvent: ({ id, data }) => this.#event(id, data) })
   readonly #terminals: Terminal[] = []
@@ -94,8 +96,9 @@ class Reading {
   #saidMore = false
   #events = 0
 
-  constructor(leaveAfter: number, isRetryable: IsRetryable) {
-    this.#leaveAfter = leaveAfter
+  constructor({ leaveAfter, onEvent }: Ask, isRetryable: IsRetryable) {
+    this.#leaveAfter = leaveAfter ?? Number.POSITIVE_INFINITY
+    this.#onEvent = onEvent ?? (() => undefined)
     this.#isRetryable = isRetryable
   }
 
@@ -139,6 +142,7 @@ class Reading {
 
   #event(id: string | undefined, data: string): void {
     this.#events += 1
+    this.#onEvent()
     if (this.#terminals.length > 0) this.#saidMore = true
     if (id !== undefined) {
       this.#lastEventId = id
