@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
 import { blockKeys, blockSalt, CACHE_BLOCK_TOKENS } from './block-keys.ts'
+import { AtMost } from './at-most.ts'
 import { MemoryTier } from './memory-tier.ts'
 import type { ObjectStore, StoreTier } from './object-store.ts'
 import type { KvIdentity } from './session-model.ts'
@@ -54,6 +55,11 @@ export interface KvBlocksCounts {
 
 /** Blocks that may wait to be written; beyond it they are only kept in memory. */
 const WRITES_WAITING_MAX = 256
+/**
+ * Blocks written at once. A write and its sync take many turns of the process's four file threads, which also check
+ * the tokens of new jobs and look for their sessions: more at once would keep those waiting behind a cache.
+ */
+const WRITES_AT_ONCE = 2
 /** Each time this part of the store's budget has been written, it is checked. */
 const SWEEPS_PER_FILL = 16
 const FOLDER = 'kv'
@@ -80,6 +86,7 @@ export class KvBlocks {
   readonly #options: KvBlocksOptions
   readonly #memory: MemoryTier<KvBlock>
   readonly #writes = new Map<string, Promise<void>>()
+  readonly #turns = new AtMost(WRITES_AT_ONCE)
   /** When blocks were used last, milliseconds; the first block of a prefix latest. */
   readonly #usedMs = new Map<string, number>()
   #lastUseMs = 0
@@ -186,8 +193,10 @@ export class KvBlocks {
     }
     const name = this.#name(tenant, key)
     const data = new Uint8Array(block.buffer)
-    const writing = store
-      .putNew(name, seal(toLabel(name, kv), data, this.#sealingKey(tenant)))
+    const put = (): Promise<boolean> =>
+      store.putNew(name, seal(toLabel(name, kv), data, this.#sealingKey(tenant)))
+    const writing = this.#turns
+      .run(put)
       .then(
         () => this.#stored(block.byteLength),
         () => void (this.counts.dropped += 1),
