@@ -119,7 +119,8 @@ const result = {
   decoded,
 }
 print()
-await saveAndPrint(`device-${form.provider}-${form.precision}-${manifest.id}`, result)
+const where = isSoftware ? 'software-vulkan' : form.provider
+await saveAndPrint(`device-${where}-${form.precision}-${manifest.id}`, result)
 
 function positive(option: Exclude<keyof typeof values, 'model' | 'device' | 'precision'>): number {
   const value = Number(values[option])
