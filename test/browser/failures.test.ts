@@ -63,12 +63,16 @@ describe('what goes wrong is said in words', { skip: noChromium, timeout: 120_00
   })
 
   test('no worker: the API is up, and a second try is one press away', async (t) => {
-    const url = await startEdge(t, await closedUrl())
+    const closed = await closedUrl()
+    const url = await startEdge(t, closed)
     await browser.visit(`${url}/#key=${API_KEY}`, async ({ page }) => {
-      await ask(page, 'hello')
       await page.getByRole('alert').getByText('No worker answers').waitFor()
+      const worker = await startFakeWorker({ script: write('ab') })
+      t.after(() => worker.close())
+      await startProxy(t, worker.url, Number(new URL(closed).port))
       await page.getByRole('button', { name: 'Try again' }).click()
-      await page.getByRole('alert').nth(1).waitFor()
+      await ask(page, 'hello')
+      assert.equal((await cellsOf(page)).join(''), 'ab')
     })
   })
 
@@ -136,8 +140,8 @@ interface Proxy {
   cut(): void
 }
 
-/** Hands requests on to an edge. */
-async function startProxy(t: TestContext, target: string): Promise<Proxy> {
+/** Hands requests on to an edge or a worker. */
+async function startProxy(t: TestContext, target: string, atPort = 0): Promise<Proxy> {
   const server = createServer((incoming, outgoing) => {
     const { method = 'GET', headers } = incoming
     const onward = request(new URL(incoming.url ?? '/', target), { method, headers }, (answer) => {
@@ -147,7 +151,7 @@ async function startProxy(t: TestContext, target: string): Promise<Proxy> {
     onward.on('error', () => outgoing.destroy())
     outgoing.on('close', () => onward.destroy())
     incoming.pipe(onward)
-  }).listen(0, '127.0.0.1')
+  }).listen(atPort, '127.0.0.1')
   t.after(() => server.close())
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo

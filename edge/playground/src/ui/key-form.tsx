@@ -12,6 +12,8 @@ export function KeyForm({ access, onKey }: KeyFormProps) {
   const field = useRef<HTMLInputElement>(null)
   const checking = access.status === 'checking'
   const failure = access.status === 'locked' ? access.failure : undefined
+  const known = access.status === 'locked' ? access.key : undefined
+  const again = known === undefined ? {} : { onRetry: () => onKey(known) }
   useEffect(() => {
     if (!checking) field.current?.focus()
   }, [checking])
@@ -27,7 +29,7 @@ export function KeyForm({ access, onKey }: KeyFormProps) {
         <code>npm start</code> prints a demo key, and a link that brings it along. It is kept in
         this tab only and forgotten when the tab closes.
       </p>
-      {failure === undefined ? null : <Notice failure={failure} />}
+      {failure === undefined ? null : <Notice failure={failure} {...again} />}
       <form class="key-form" onSubmit={submit}>
         <label for="key">API key</label>
         <div class="key-line">

@@ -9,7 +9,8 @@ import { keyInFragment } from '../state/key.ts'
 
 /** Whether the page may use the API, and what it found there. */
 export type Access =
-  | { status: 'locked'; failure?: Failure }
+  /** `key`: one that nothing is wrong with, to try again. */
+  | { status: 'locked'; failure?: Failure; key?: string }
   | { status: 'checking'; key: string }
   | { status: 'open'; key: string; models: readonly ModelFacts[] }
 
@@ -61,7 +62,8 @@ async function tryKey(key: string): Promise<Access> {
     return { status: 'open', key, models }
   } catch (error) {
     const failure = error instanceof RequestFailed ? error.failure : UNREACHABLE
-    if (failure.remedy === 'key') keyStore.forget()
+    if (failure.remedy !== 'key') return { status: 'locked', failure, key }
+    keyStore.forget()
     return { status: 'locked', failure }
   }
 }
