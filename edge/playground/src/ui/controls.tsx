@@ -18,7 +18,7 @@ const MODES: readonly { mode: Mode; title: string; says: string }[] = [
   {
     mode: 'sbd',
     title: 'sbd',
-    says: 'Set Block Decoding: reveals, in any order, what it is sure of within γ.',
+    says: 'Set Block Decoding: reveals what it is sure of within γ; the rule says in which order.',
   },
 ]
 
