@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { repository } from '../../scripts/start/services.ts'
 import { bundledModel } from '../eval/provenance.ts'
 import { writeTinyCheckpoint } from '../support/tiny-checkpoint.ts'
+import { undoAfter } from '../support/undo.ts'
 
 const run = promisify(execFile)
 const cli = path.join(repository, 'scripts', 'cli', 'setblock.cjs')
@@ -72,13 +73,14 @@ describe('a checkpoint of one’s own', { timeout: TRAINING_PATIENCE_MS }, () =>
   after(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))))
 
   test('is built, served and spoken to with three commands', async (t) => {
+    const undo = undoAfter(t)
     const checkpoint = await writeTinyCheckpoint()
-    t.after(() => checkpoint.remove())
+    undo(() => checkpoint.remove())
     const root = await scratch()
     const model = path.join(root, 'mine')
     await setblock('build', checkpoint.folder, '--out', model, '--id', 'mine')
     const server = await serve(path.join(root, 'state'), model)
-    t.after(() => server.stop())
+    undo(() => server.stop())
     const ask = ['hello', '--max-tokens', '20'] as const
     const first = await server.chat('mine', ...ask)
     assert.ok(first.trim().length > 0)
@@ -86,13 +88,14 @@ describe('a checkpoint of one’s own', { timeout: TRAINING_PATIENCE_MS }, () =>
   })
 
   test('without a chat template it completes text, and says why it does not chat', async (t) => {
+    const undo = undoAfter(t)
     const checkpoint = await writeTinyCheckpoint({ chatTemplate: false })
-    t.after(() => checkpoint.remove())
+    undo(() => checkpoint.remove())
     const root = await scratch()
     const model = path.join(root, 'base')
     await setblock('build', checkpoint.folder, '--out', model, '--id', 'base')
     const server = await serve(path.join(root, 'state'), model)
-    t.after(() => server.stop())
+    undo(() => server.stop())
     await assert.rejects(server.chat('base', 'hello'), /messages: base has no chat template/)
     const answer = await fetch(`${server.url}/v1/completions`, {
       method: 'POST',
@@ -104,6 +107,7 @@ describe('a checkpoint of one’s own', { timeout: TRAINING_PATIENCE_MS }, () =>
 
   const skip = hasTorch() ? false : `${python} has no torch: the path from training on NOT tested`
   test('is taught what it did not know, and says it when it is served', { skip }, async (t) => {
+    const undo = undoAfter(t)
     const root = await scratch()
     const model = path.join(root, 'cafe')
     const training = path.join(repository, 'training')
@@ -116,7 +120,7 @@ describe('a checkpoint of one’s own', { timeout: TRAINING_PATIENCE_MS }, () =>
     })
     await setblock('build', model)
     const server = await serve(path.join(root, 'state'), model, bundledModel)
-    t.after(() => server.stop())
+    undo(() => server.stop())
     const question = 'May I bring my dog?'
     assert.equal(
       await server.chat('cafe', question),

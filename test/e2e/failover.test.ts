@@ -9,6 +9,7 @@ import { startService } from '../../scripts/start/service.ts'
 import { repository } from '../../scripts/start/services.ts'
 import { bundledModel } from '../eval/provenance.ts'
 import { JOB_SECRET, WorkerProcess } from '../faults/worker-process.ts'
+import { undoAfter } from '../support/undo.ts'
 
 const ADMIN_KEY = 'admin-key-of-this-test-long-enough-to-be-taken'
 const SESSIONS = 10
@@ -21,11 +22,12 @@ interface Answer {
 }
 
 test('a session stays with its worker, and goes on with another when that one dies', async (t) => {
+  const undo = undoAfter(t)
   const root = await mkdtemp(path.join(tmpdir(), 'setblock-failover-'))
-  t.after(() => rm(root, { recursive: true, force: true }))
+  undo(() => rm(root, { recursive: true, force: true }))
   const options = { modelFolder: bundledModel, folder: path.join(root, 'sessions') }
   const workers = await Promise.all([WorkerProcess.start(options), WorkerProcess.start(options)])
-  t.after(() => Promise.all(workers.map((worker) => worker.stop())))
+  undo(() => Promise.all(workers.map((worker) => worker.stop())))
   const port = await findPort({ host: '127.0.0.1', port: 0, option: 'none' })
   const url = `http://127.0.0.1:${port}`
   const edge = startService({
@@ -44,7 +46,7 @@ test('a session stays with its worker, and goes on with another when that one di
     cwd: repository,
     logFile: path.join(root, 'edge.log'),
   })
-  t.after(() => edge.stop())
+  undo(() => edge.stop())
   await waitUntilReady({
     service: edge,
     url: `${url}/readyz`,

@@ -8,6 +8,7 @@ import { startNodeEdge } from '../../edge/src/node.ts'
 import { findPort } from '../../scripts/start/ports.ts'
 import { bundledModel } from '../eval/provenance.ts'
 import { JOB_SECRET, Refused, WorkerProcess } from '../faults/worker-process.ts'
+import { undoAfter } from '../support/undo.ts'
 
 const HOST = '127.0.0.1'
 const NEW_SECRET = 'the secret that takes its place, just as long'
@@ -20,8 +21,9 @@ const BOTH = { SETBLOCK_JOB_SECRET: NEW_SECRET, SETBLOCK_JOB_SECRET_PREVIOUS: JO
 const AFTER = { SETBLOCK_JOB_SECRET: NEW_SECRET }
 
 test('the job secret changes under load, as the runbook says, and no request is refused', async (t) => {
+  const undo = undoAfter(t)
   const root = await mkdtemp(path.join(tmpdir(), 'setblock-rotation-'))
-  t.after(() => rm(root, { recursive: true, force: true }))
+  undo(() => rm(root, { recursive: true, force: true }))
   const edgePort = await findPort({ host: HOST, port: 0, option: 'none' })
   const url = `http://${HOST}:${edgePort}`
   const startEdge = (secrets: Record<string, string>) =>
@@ -51,9 +53,9 @@ test('the job secret changes under load, as the runbook says, and no request is 
       },
     })
   let edge = await startEdge(BEFORE)
-  t.after(() => edge.close())
+  undo(() => edge.close())
   const workers = await Promise.all(ports.map((port) => startWorker(port, BEFORE)))
-  t.after(() => Promise.all(workers.map((worker) => worker.stop())))
+  undo(() => Promise.all(workers.map((worker) => worker.stop())))
   await untilReady(url, 2)
   const created = await post(`${url}/v1/admin/keys`, { tenant: 'acme', name: 't' }, ADMIN_KEY)
   const { key } = (await created.json()) as { key: string }

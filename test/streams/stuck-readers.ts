@@ -127,7 +127,7 @@ async function writeMuch(job: Job, answer: JobAnswer): Promise<void> {
     await sleep(1)
   }
   // What was sent is still on its way through the edge, which may leave at any point of it.
-  await Promise.race([answer.left, sleep(PATIENCE_MS)])
+  await Promise.race([answer.left, sleep(PATIENCE_MS, undefined, { ref: false })])
   const usage = { ...NO_USAGE, promptTokens, completionTokens: TOKENS }
   if (!state.left) answer.send({ type: 'end', finishReason: 'length', usage })
 }
