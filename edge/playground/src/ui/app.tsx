@@ -27,9 +27,9 @@ function Pitch() {
     <section class="pitch">
       <h2>Watch a model write several tokens at a time</h2>
       <p>
-        Ordinarily every forward pass of a language model yields one token. Set Block Decoding fills
-        a masked block in any order and reveals, with each forward, all it is sure enough of. Here
-        every token takes the colour of the forward that revealed it.
+        Ordinarily every forward pass of a language model yields one token. Set Block Decoding
+        guesses a block of them at once and reveals, with each forward, all it is sure enough of.
+        Here every token takes the colour of the forward that revealed it.
       </p>
       <BlockFigure />
     </section>

@@ -5,19 +5,19 @@ import { hueOfStep } from './format.ts'
 const BLOCK = [
   { text: 'Six', step: 0 },
   { text: ' tokens', step: 0 },
-  { text: ' in', step: 1 },
-  { text: ' two', step: 1 },
-  { text: ' forward', step: 0 },
-  { text: ' passes', step: 0 },
+  { text: ' in', step: 0 },
+  { text: ' two', step: 0 },
+  { text: ' forward', step: 1 },
+  { text: ' passes', step: 1 },
 ]
 
 const ROWS = [
   { name: 'masked', says: 'a block of masks, all guessed at once', forwards: 0 },
-  { name: 'forward 1', says: 'what is sure is revealed, in any order', forwards: 1 },
-  { name: 'forward 2', says: 'the holes follow: one colour for each forward', forwards: 2 },
+  { name: 'forward 1', says: 'from the left, what is sure together is revealed', forwards: 1 },
+  { name: 'forward 2', says: 'the rest follows: one colour for each forward', forwards: 2 },
 ]
 
-/** A drawing of how a block fills, which is also the key to the marks in an answer. */
+/** A drawing of how a block fills under the default rule, which is also the key to the marks in an answer. */
 export function BlockFigure() {
   return (
     <figure class="figure" aria-label="Drawing: how a block of six tokens fills in two forwards">
@@ -31,7 +31,7 @@ export function BlockFigure() {
                   {text}
                 </span>
               ) : (
-                <Mask key={text} kind={forwards === 0 ? 'ahead' : 'hole'} />
+                <Mask key={text} kind="ahead" />
               ),
             )}
           </span>
