@@ -66,11 +66,11 @@ function printTable(title: string, rows: ReadonlyMap<string, Summary>): void {
     cells.map((cell, index) => String(cell)[index === 0 ? 'padEnd' : 'padStart'](12)).join(' ')
   const text = [
     `\n${title}`,
-    line('', 'accuracy', 'intent', 'JSON', '= ntp', 'tok/forward', 'tok/s', 'x ntp'),
+    line('', 'accuracy', 'intent', 'language', 'JSON', '= ntp', 'tok/forward', 'tok/s', 'x ntp'),
     ...[...rows].map(([name, s]) =>
       line(
         name,
-        ...[s.accuracy, s.intent, s.validJson, s.identical].map((rate) =>
+        ...[s.accuracy, s.intent, s.language, s.validJson, s.identical].map((rate) =>
           rate === null ? '-' : `${(100 * rate).toFixed(1)} %`,
         ),
         s.tokensPerForward.toFixed(2),

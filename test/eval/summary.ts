@@ -1,5 +1,5 @@
 import type { Decoded } from './decode.ts'
-import { hasRightIntent, isRight, isValidJson, type Item } from './tasks.ts'
+import { hasRightIntent, hasSameLanguage, isRight, isValidJson, type Item } from './tasks.ts'
 
 export interface Outcome {
   readonly item: Item
@@ -12,6 +12,8 @@ export interface Summary {
   readonly accuracy: number | null
   /** Share of right intents; null where no task has any. */
   readonly intent: number | null
+  /** Share of regular expressions for the right language, however written; null where no task has any. */
+  readonly language: number | null
   /** Share of answers that are JSON, among those that should be; null where none should. */
   readonly validJson: number | null
   /** Answers that are token for token those of ntp. */
@@ -31,6 +33,7 @@ export function summarise(outcomes: readonly Outcome[]): Summary {
   const scored = outcomes.filter(({ item }) => item.answer !== undefined)
   const right = scored.filter(({ item, decoded }) => isRight(item, decoded.text))
   const intents = scored.map(({ item, decoded }) => hasRightIntent(item, decoded.text))
+  const languages = scored.map(({ item, decoded }) => hasSameLanguage(item, decoded.text))
   const json = scored.map(({ item, decoded }) => isValidJson(item, decoded.text))
   const tokens = sum(({ decoded }) => decoded.tokenIds.length)
   const forwards = sum(({ decoded }) => decoded.forwards)
@@ -40,6 +43,7 @@ export function summarise(outcomes: readonly Outcome[]): Summary {
   return {
     accuracy: scored.length === 0 ? null : round(right.length / scored.length, 4),
     intent: share(intents),
+    language: share(languages),
     validJson: share(json),
     identical: round(identical / outcomes.length, 4),
     tokens,

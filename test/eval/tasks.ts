@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
+import { sameLanguage } from './regular-language.ts'
 
 /** Held-out tasks with one right answer each; written by training/setblock_training/corpus.py. */
 export const TASKS = [
@@ -67,6 +68,12 @@ export function hasRightIntent({ task, answer = '' }: Item, text: string): boole
   if (task !== 'snips' && task !== 'hwu64') return undefined
   const wanted = intentOf(answer)
   return wanted !== undefined && wanted === intentOf(text)
+}
+
+/** Whether the answer stands for the right language, however written; undefined where it is no regular expression. */
+export function hasSameLanguage({ task, answer = '' }: Item, text: string): boolean | undefined {
+  if (task !== 'regex') return undefined
+  return answer === text.trim() || sameLanguage(answer, text.trim()) === true
 }
 
 function intentOf(text: string): unknown {

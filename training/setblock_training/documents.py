@@ -16,19 +16,19 @@ from random import Random
 
 from tokenizers import Tokenizer
 
-from .augment import SlotExchange
+from .augment import PhraseExchange, SlotExchange
 from .generators import GENERATORS, chat
 from .tokenizer import ASSISTANT, BOS, END, EOS, USER
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 TAGS = {"snips": "snips", "hwu64": "hwu64", "tm4": "call", "nlrx": "regex", "scan": "scan"}
-AUGMENTED = ("snips", "hwu64")
+EXCHANGES = {"snips": SlotExchange, "hwu64": SlotExchange, "nlrx": PhraseExchange}
 DOCUMENT_CHARACTERS_MAX = 1700  # longer prompts would not fit a training sequence of 512 tokens
 HELD_OUT_ONE_IN = 40
 # How often each source is drawn, by documents. A story has ten times the tokens of a sorted list.
 DRAWS = {
-    "snips": 26, "hwu64": 22, "tm4": 2, "nlrx": 8, "scan": 5, "order": 2, "math": 14, "sort": 4, "json": 2, "copy": 4,
-    "story": 4, "stories": 1, "story-chat": 3, "chat": 1,
+    "snips": 44, "hwu64": 28, "tm4": 2, "nlrx": 24, "scan": 3, "order": 1, "math": 5, "sort": 3, "json": 1, "copy": 5,
+    "story": 3, "stories": 1, "story-chat": 2, "chat": 1,
 }  # fmt: skip
 STOP_WORDS = frozenset(
     "that this with they them their there then when what were have from would could very said your about into just "
@@ -84,7 +84,7 @@ Source = Callable[[Random], Document]
 
 def licensed_source(name: str) -> Source:
     rows = task_rows(name, "train")
-    exchange = SlotExchange(rows) if name in AUGMENTED else lambda row, random: (row["input"], row["output"])
+    exchange = EXCHANGES[name](rows) if name in EXCHANGES else lambda row, random: (row["input"], row["output"])
     tested = {row["input"].lower() for row in read_rows(name) if row["split"] != "train"}
 
     def draw(random: Random) -> Document:

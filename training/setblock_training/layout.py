@@ -25,7 +25,7 @@ class Noise:
     mask_id: int
     prompt_rate: float = 0.1  # share of the prompt's tokens that carry next-token loss
     masked_copies: int = 1  # of the answer, masked as a whole
-    partial_rate: float = 0.25  # chance of one more copy, with some tokens revealed; only rules that leave holes need it
+    partial_rate: float = 0.1  # chance of one more copy, with some tokens revealed; only rules that leave holes need it
     noisy_rows_max: int = 64  # of one copy
 
 

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from setblock_training import corpus, documents
-from setblock_training.augment import SlotExchange
+from setblock_training.augment import PhraseExchange, SlotExchange, piece_of
 from setblock_training.documents import DRAWS, Document, Sampler, encode
 from setblock_training.generators import GENERATORS
 from setblock_training.tokenizer import ASSISTANT, BOS, END, EOS, MASK, SPECIALS, USER, train_tokenizer
@@ -71,7 +71,45 @@ def test_an_exchanged_slot_changes_sentence_and_json_alike():
         assert sentence == f"play {slots['track']} by {slots['artist']}"
         sentences.add(sentence)
         assert exchange(rows[1], Random(seed))[0] == "rate it 4 of 4"  # not clear which 4 is meant
-    assert len(sentences) > 30
+    assert len(sentences) > 10
+
+
+def test_an_exchanged_person_stays_a_person_and_lower_case_may_stay_lower():
+    rows = [{"input": "add ella", "output": json.dumps({"intent": "AddToPlaylist", "slots": {"artist": "ella"}})}]
+    exchange = SlotExchange(rows)
+    names = {exchange(rows[0], Random(seed))[0].removeprefix("add ") for seed in range(200)}
+    assert any(name.islower() and " " in name for name in names) and any(name.istitle() for name in names)
+
+
+def described(sentence: str, expression: str) -> dict[str, str]:
+    return {"input": sentence, "output": expression}
+
+
+def test_an_exchanged_phrase_changes_description_and_expression_alike():
+    rows = [
+        described("lines with a vowel or the string 'dog', 3 or more times", "(([AEIOUaeiou])|(dog)){3,}"),
+        described("lines with a letter or a number, 2 or more times", "(([A-Za-z])|([0-9])){2,}"),
+        described("lines with a number or a character, 5 or more times", "([0-9])|((.){5,})"),
+        described("lines containing a character followed by a vowel", ".*..*[AEIOUaeiou].*.*"),
+    ]
+    exchange = PhraseExchange(rows)
+    seen = set()
+    for seed in range(200):
+        sentence, expression = exchange(rows[2], Random(seed))
+        first, second, count = re.fullmatch(r"lines with (.+) or (.+), (\d) or more times", sentence).groups()
+        # The reading that two of three rows have.
+        assert expression == f"(({piece_of(first)})|({piece_of(second)})){{{count},}}"
+        assert first != second
+        seen.add(sentence)
+        sentence, expression = exchange(rows[3], Random(seed))
+        first, second = re.fullmatch("lines containing (.+) followed by (.+)", sentence).groups()
+        assert expression == f".*{piece_of(first)}.*{piece_of(second)}.*.*"
+    assert len(seen) > 100
+
+
+def test_a_description_that_is_not_understood_is_left_alone():
+    row = described("lines with a vowel", "[0-9]")
+    assert PhraseExchange([row])(row, Random(1)) == ("lines with a vowel", "[0-9]")
 
 
 def test_the_world_of_a_story_agrees_with_its_answers():
