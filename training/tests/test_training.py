@@ -86,7 +86,7 @@ def test_a_finished_run_is_logged(overfitted):
 
 def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path):
     corpus(tmp_path)
-    tokens = 3200
+    tokens = 4000
     whole = trainer(tmp_path, "sbd", tokens)
     whole.run()
     (tmp_path / "sbd.pt").unlink()
