@@ -27,6 +27,10 @@ export type EdgeLimits = { readonly [Name in keyof Limits]: number } & {
   /** For how long, first and at most: the time doubles with each further failure. */
   readonly workerEjectMs: number
   readonly workerEjectMsMax: number
+  /** Jobs that wait for one worker's verdict; it is offered no more until it has answered. */
+  readonly workerVerdictsMax: number
+  /** For how long a worker's word that it is full saves asking it again. */
+  readonly workerFullMs: number
   readonly apiKeyCharactersMax: number
   readonly requestIdCharactersMax: number
   /** Bytes of a worker's error answer that are read. */
@@ -97,6 +101,8 @@ export const edgeLimits: EdgeLimits = Object.freeze({
   workerFailuresMax: 2,
   workerEjectMs: 2_000,
   workerEjectMsMax: 60_000,
+  workerVerdictsMax: 64,
+  workerFullMs: 50,
   apiKeyCharactersMax: 256,
   requestIdCharactersMax: 128,
   errorBodyBytesMax: 16 * 1024,
@@ -146,6 +152,11 @@ assert(
   edgeLimits.choicesMax <= edgeLimits.queueLengthMax,
   `choicesMax (${edgeLimits.choicesMax}) must not exceed queueLengthMax ` +
     `(${edgeLimits.queueLengthMax}): no worker could take such a request`,
+)
+assert(
+  edgeLimits.choicesMax <= edgeLimits.workerVerdictsMax,
+  `choicesMax (${edgeLimits.choicesMax}) must not exceed workerVerdictsMax ` +
+    `(${edgeLimits.workerVerdictsMax}): one request could ask for more than may wait`,
 )
 assert(
   edgeLimits.workerAnswerMs <= edgeLimits.jobTokenLifetimeMs,

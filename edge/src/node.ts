@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { Resolver } from 'node:dns/promises'
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { gzipSync } from 'node:zlib'
@@ -19,6 +19,7 @@ import { createMemoryMeter } from './metering/memory-meter.ts'
 import { monthOf } from './metering/meter.ts'
 import type { PrometheusMetrics } from './metrics/prometheus.ts'
 import { createModelSource } from './models/model-source.ts'
+import { listen, listenWide, type Listening } from './node-listen.ts'
 import { PAGE_FOLDER } from './page/page-source.ts'
 import type { PageFile, PageSource } from './page/page-source.ts'
 import { createSqliteDatabase, migrateSqlite } from './storage/database.ts'
@@ -98,15 +99,16 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
     overrideGlobalObjects: false,
     serverOptions: requestBounds(limits),
   }) as Server
-  const [idle, url] = [new IdleConnections(server), await listen(server, config)]
+  const [idle, listening] = [new IdleConnections(server), await listenWide(server, config)]
   const scraped = metrics && createMetricsServer(metrics)
-  const metricsUrl = scraped && `${await listen(scraped, config.metrics!)}/metrics`
+  const scraping = scraped && (await listen(scraped, config.metrics!))
   return {
-    url,
-    metricsUrl,
+    url: listening.url,
+    metricsUrl: scraping && `${scraping.url}/metrics`,
     async close() {
-      await closeServer(server, idle, limits.drainMs)
-      if (scraped !== undefined) await closeServer(scraped, new IdleConnections(scraped), 0)
+      await closeServer(server, listening, { idle, drainMs: limits.drainMs })
+      scraped?.closeAllConnections()
+      await scraping?.close()
       hub.close()
       await settled()
       await tracing?.stop()
@@ -208,17 +210,6 @@ function createFetch(): WorkerFetch {
   return (url, init) => undiciFetch(url, { ...init, dispatcher })
 }
 
-function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      const address = server.address() as AddressInfo
-      const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
-      resolve(`http://${name}:${address.port}`)
-    })
-  })
-}
-
 /** Who sends a request too slowly, or with too long headers, is cut off. */
 function requestBounds(limits: EdgeLimits) {
   return {
@@ -258,10 +249,12 @@ class IdleConnections {
   }
 }
 
-async function closeServer(server: Server, idle: IdleConnections, drainMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve())
-  })
+async function closeServer(
+  server: Server,
+  listening: Listening,
+  { idle, drainMs }: { idle: IdleConnections; drainMs: number },
+): Promise<void> {
+  const closed = listening.close()
   idle.close()
   const timer = setTimeout(() => server.closeAllConnections(), drainMs)
   await closed

@@ -1,4 +1,3 @@
-import { sha256Hex } from '@setblock/shared'
 import * as z from 'zod'
 import type { EdgeLimits } from '../limits.ts'
 import type { Database } from '../storage/database.ts'
@@ -105,7 +104,7 @@ export function createKeyStore(database: Database): KeyStore {
 
 /** Finds keys for requests, and remembers what it found, or that there was none, for a while. */
 export interface KeyFinder {
-  byText(key: string): Promise<ApiKey | undefined>
+  byDigest(digest: string): Promise<ApiKey | undefined>
   byId(id: string): Promise<ApiKey | undefined>
   /** Makes this process believe the store again. Others follow within `keyCacheMs`. */
   forget(): void
@@ -134,10 +133,7 @@ export function createKeyFinder(options: {
     return key
   }
   return {
-    async byText(text) {
-      const digest = await sha256Hex(text)
-      return find(`digest:${digest}`, () => store.findByDigest(digest))
-    },
+    byDigest: (digest) => find(`digest:${digest}`, () => store.findByDigest(digest)),
     byId: (id) => find(`id:${id}`, () => store.findById(id)),
     forget: () => known.clear(),
   }

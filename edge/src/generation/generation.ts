@@ -1,7 +1,7 @@
 import type { FinishReason, Job } from '@setblock/shared'
 import { toApiError } from '../http/errors.ts'
 import type { Bill, Tally } from '../metering/bill.ts'
-import { follow } from '../stream/abortable.ts'
+import { follow, OVER } from '../stream/abortable.ts'
 import type { SessionVersion, TextEvent, TextToken, TextUsage } from '../text/text-events.ts'
 import type { TextReducer } from '../text/text-reducer.ts'
 import type { RequestTrace } from '../tracing/request-trace.ts'
@@ -70,7 +70,7 @@ export function startGeneration(options: GenerationOptions): Generation {
       }
       yield { type: 'done', usage: sumUsage(usages), ...(session && { session }) }
     } finally {
-      together.abort()
+      together.abort(OVER)
     }
   }
   return { accepted, events: read() }
@@ -101,7 +101,7 @@ function startJob({ workers, job, tenant, reducer, tally, trace, requestId, sign
         const texts = reducer.push(event)
         for (const text of texts) if (text.type === 'end') tally.end(text.usage)
         // A stop string ends the job here, so the worker is told before the client is.
-        if (reducer.ended) upstream.abort()
+        if (reducer.ended) upstream.abort(OVER)
         yield* texts
         if (reducer.ended) return
         if (reducer.closedAt === undefined) continue
@@ -110,7 +110,7 @@ function startJob({ workers, job, tenant, reducer, tally, trace, requestId, sign
         return
       }
     } finally {
-      upstream.abort()
+      upstream.abort(OVER)
       span.end({ attributes: { 'gen_ai.usage.output_tokens': tally.completionTokens } })
     }
   }

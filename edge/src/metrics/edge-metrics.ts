@@ -14,6 +14,11 @@ export interface AnsweredRequest {
 /** Which of a key's bounds refused a request. */
 export type LimitReason = 'requests' | 'tokens' | 'quota'
 
+/**
+ * Why a worker was not offered a job: it had just said that it is full, or had yet to answer too many.
+ */
+export type WithheldReason = 'full' | 'unanswered'
+
 /** An answer in the making, or somebody who reads one that is kept: a resumable answer is both. */
 export type StreamKind = 'answer' | 'reader'
 
@@ -32,6 +37,8 @@ export interface EdgeMetrics {
   streamEnded(kind: StreamKind, outcome: RelayEnd, ms: number): void
   /** A worker took what it was sent, or refused it with this code. */
   workerAnswered(code: 'ok' | ErrorCode): void
+  /** A job was refused here in the name of a worker that has no room. */
+  withheld(reason: WithheldReason): void
 }
 
 /** For platforms that count by themselves, such as Workers. */
@@ -43,4 +50,5 @@ export const noMetrics: EdgeMetrics = {
   streamOpened: () => undefined,
   streamEnded: () => undefined,
   workerAnswered: () => undefined,
+  withheld: () => undefined,
 }

@@ -35,6 +35,11 @@ export function createPrometheusMetrics(build: {
   const errors = counter('errors_total', 'Failures that clients were told of', ['code'])
   const limited = counter('rate_limited_total', 'Requests that a key had no room for', ['reason'])
   const workerAnswers = counter('worker_answers_total', 'What workers said to posts', ['code'])
+  const withheld = counter(
+    'jobs_withheld_total',
+    'Jobs refused in the name of a worker without room, which was not asked',
+    ['reason'],
+  )
   const streams = counter('streams_total', 'Streams that have ended', ['kind', 'outcome'])
   const open = new Gauge({
     name: 'setblock_edge_streams_open',
@@ -51,6 +56,7 @@ export function createPrometheusMetrics(build: {
   info.set(build, 1)
   // Begun at zero: a counter's first sight of a series is no increase.
   for (const code of Object.keys(ERRORS)) errors.inc({ code }, 0)
+  for (const reason of ['full', 'unanswered']) withheld.inc({ reason }, 0)
   for (const outcome of ['done', 'failed']) streams.inc({ kind: 'answer', outcome }, 0)
   const duration = histogram('request_duration_seconds', 'Until the headers of the answer', {
     buckets: ANSWER,
@@ -87,5 +93,6 @@ export function createPrometheusMetrics(build: {
       streamed.observe({ kind }, ms / 1000)
     },
     workerAnswered: (code) => workerAnswers.inc({ code }, 1),
+    withheld: (reason) => withheld.inc({ reason }, 1),
   }
 }

@@ -17,7 +17,11 @@ import { respond } from './respond.ts'
 /** The three ways to generate: OpenAI's two, and our own. */
 export function generationRoutes(deps: EdgeDeps): Hono<EdgeBindings> {
   const { bodyBytesMax: bytesMax, jsonDepthMax: depthMax } = deps.limits
-  const readBody = (c: Context<EdgeBindings>) => readJsonBody(c.req.raw, { bytesMax, depthMax })
+  const readBody = (c: Context<EdgeBindings>) => {
+    // Before the body: what will be refused shall cost next to nothing.
+    deps.workers.assertRoom()
+    return readJsonBody(c.req.raw, { bytesMax, depthMax })
+  }
 
   const allowed = requireScope('generate')
   const kept = keepStream(deps)

@@ -32,6 +32,12 @@ export function follow(
   else signal.addEventListener('abort', abort, { once: true })
 }
 
+/**
+ * The reason to end what is over anyway. One for all: without a reason each `abort` makes an exception of its own, with
+ * a stack that nobody reads.
+ */
+export const OVER = new Error('it is over')
+
 export function asError(value: unknown): Error {
   return value instanceof Error ? value : new Error(String(value))
 }

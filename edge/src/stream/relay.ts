@@ -1,4 +1,4 @@
-import { abortable, asError } from './abortable.ts'
+import { abortable, asError, OVER } from './abortable.ts'
 import { SSE_KEEP_ALIVE } from './sse.ts'
 
 /** How a stream came to its end. */
@@ -75,7 +75,7 @@ async function pump(outlet: Outlet, options: RelayOptions): Promise<Omit<RelayOu
   } finally {
     outlet.dispose()
     // Abort first: a parked generator does not notice `return` before its own wait is over.
-    controller.abort()
+    controller.abort(OVER)
     void iterator.return?.().catch(() => undefined)
   }
 }

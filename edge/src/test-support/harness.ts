@@ -47,6 +47,7 @@ export const TEST_LIMITS: EdgeLimits = {
   ...edgeLimits,
   heartbeatMs: 200,
   stallMs: 5_000,
+  workerFullMs: 0,
 }
 
 const MIGRATIONS = path.join(import.meta.dirname, '../../migrations')

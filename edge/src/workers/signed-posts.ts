@@ -69,15 +69,15 @@ export function createSignedPosts(options: {
    * Asks one worker after the other, those that failed lately last, as long as each refuses with a
    * code of `askNext`. Of several refusals that of a worker with the model says most.
    */
-  async function sendToFirst(
+  async function askFirst(
     urls: readonly string[],
     askNext: ReadonlySet<string>,
-    post: SignedPost,
+    ask: (url: string) => Promise<WorkerResponse>,
   ): Promise<{ url: string; response: WorkerResponse }> {
     let refusal: ApiError | undefined
     for (const url of health.order(urls)) {
       try {
-        return { url, response: await send(url, post) }
+        return { url, response: await ask(url) }
       } catch (error) {
         if (!(error instanceof ApiError) || !askNext.has(error.code)) throw error
         if (refusal === undefined || !LACKS_MODEL.includes(error.code)) refusal = error
@@ -86,7 +86,7 @@ export function createSignedPosts(options: {
     throw refusal ?? new ApiError('worker_unavailable', NOBODY)
   }
 
-  return { sign, send, sendToFirst }
+  return { sign, send, askFirst }
 }
 
 /** One worker's answer. @throws ApiError where it is a refusal or none, or the signal's reason */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeEvent } from '@setblock/shared'
 import type { JobEvent } from '@setblock/shared'
+import { createPrometheusMetrics } from '../metrics/prometheus.ts'
 import { closedUrl, startFakeWorker } from '../test-support/fake-worker.ts'
 import type { Refusal } from '../test-support/fake-worker.ts'
 import { parseSse, startHarness, staticSources, TEST_LIMITS } from '../test-support/harness.ts'
@@ -273,6 +274,28 @@ test('that a worker lacks the model hides no other reason', async (t) => {
     sources: (own) => staticSources([without.url, own]),
   })
   for (let count = 0; count < 2; count++) assert.equal((await post(PATH, body)).status, 429)
+})
+
+test('while its workers are full, a flood is refused before its bodies are read', async (t) => {
+  let asked = 0
+  const metrics = createPrometheusMetrics({ version: '1', node: 'v22' })
+  const { post } = await startHarness(t, {
+    refuse: () => {
+      asked += 1
+      return refusal(429, 'overloaded', { 'retry-after': '7' })
+    },
+    limits: { ...TEST_LIMITS, workerFullMs: 60_000 },
+    metrics,
+  })
+  const first = await post(PATH, body)
+  assert.equal(first.status, 429)
+  for (const path of [PATH, '/v1/chat/completions', '/v1/generate']) {
+    const response = await post(path, 'no JSON at all')
+    assert.deepEqual([response.status, response.headers.get('retry-after')], [429, '7'])
+    assert.equal(((await response.json()) as ErrorBody).error.code, 'overloaded')
+  }
+  assert.equal(asked, 1)
+  assert.match(await metrics.text(), /^setblock_edge_jobs_withheld_total{reason="full"} 3$/m)
 })
 
 test('a model that no worker has, or only with another tokenizer, is refused as such', async (t) => {

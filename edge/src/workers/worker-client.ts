@@ -12,6 +12,7 @@ import { createSignedPosts, isFailing, LACKS_MODEL, NOBODY } from './signed-post
 import { mergeLists, readSessionAnswer } from './session-answers.ts'
 import { toWorkerError } from './worker-errors.ts'
 import { createHealthMemory } from './worker-health.ts'
+import { createWorkerRoom } from './worker-room.ts'
 import { fetchWithin, watchSilence } from './worker-fetch.ts'
 import type { WorkerFetch, WorkerResponse } from './worker-fetch.ts'
 
@@ -30,6 +31,11 @@ export interface WorkerClient {
    * signal's reason.
    */
   open(job: Job, options: CallOptions): Promise<OpenJob>
+  /**
+   * Refuses what no worker would take, before anything has been done for it.
+   * @throws ApiError `overloaded` while every worker that is known says that it is full, or says nothing
+   */
+  assertRoom(): void
   /**
    * Asks about sessions: the worker of the one that is named, or every worker for a list.
    * @throws ApiError of the session, or of the worker.
@@ -56,7 +62,7 @@ export interface WorkerClientOptions {
   fetch: WorkerFetch
   clock: Clock
   limits: EdgeLimits
-  metrics: Pick<EdgeMetrics, 'workerAnswered'>
+  metrics: Pick<EdgeMetrics, 'workerAnswered' | 'withheld'>
 }
 
 const GONE = ['worker_unavailable', 'worker_draining']
@@ -75,12 +81,16 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
   const health = createHealthMemory({ clock, limits })
   const posts = createSignedPosts({ ...options, health })
   const loaded = createLoadedModels(options)
+  const room = createWorkerRoom(options)
   let turn = 0
+  let known: readonly string[] = []
 
   async function list() {
-    return options.directory.list().catch((error: unknown) => {
+    const entries = await options.directory.list().catch((error: unknown) => {
       throw toWorkerError(error)
     })
+    known = entries.map(({ url }) => url)
+    return entries
   }
 
   /** Where a session lives, and where it goes if its worker is gone. */
@@ -105,14 +115,16 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
   return {
     async open(job, call) {
       const { tenant, signal } = call
-      const signed = await posts.sign('/v1/jobs', job, call)
       const urls = workersFor(await list(), job.model)
+      room.assertAny(urls)
+      const signed = await posts.sign('/v1/jobs', job, call)
+      const ask = (url: string) => room.offer(url, () => posts.send(url, signed))
       turn += 1
       const { session } = job
       const { url, response } =
         session === undefined
-          ? await posts.sendToFirst(rotate(urls, turn), ASK_NEXT, signed)
-          : await posts.sendToFirst(homes(urls, tenant, session.id), SESSION_ASK_NEXT, signed)
+          ? await posts.askFirst(rotate(urls, turn), ASK_NEXT, ask)
+          : await posts.askFirst(homes(urls, tenant, session.id), SESSION_ASK_NEXT, ask)
       const onBroken = () => health.failed(url)
       return {
         events: readEvents(response, { signal, silenceMs: limits.stallMs, onBroken }),
@@ -126,19 +138,21 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
       const { tenant } = callOptions
       const signed = await posts.sign('/v1/sessions', call, callOptions)
       const urls = (await list()).map(({ url }) => url)
+      const ask = (url: string) => posts.send(url, signed)
       if (call.operation === 'list') {
-        const ask = async (url: string) => readSession(await posts.send(url, signed))
-        const answers = ofThoseThere(await Promise.allSettled(urls.map(ask)))
+        const read = async (url: string) => readSession(await ask(url))
+        const answers = ofThoseThere(await Promise.allSettled(urls.map(read)))
         return mergeLists(answers, call.count ?? limits.sessionsPageMax)
       }
       const order = homes(urls, tenant, call.id)
-      return readSession((await posts.sendToFirst(order, CALL_ASK_NEXT, signed)).response)
+      return readSession((await posts.askFirst(order, CALL_ASK_NEXT, ask)).response)
     },
     async readiness() {
       const urls = (await options.directory.list().catch(() => [])).map(({ url }) => url)
       const answers = await Promise.all(urls.map(isReady))
       return { ready: answers.filter(Boolean).length, total: urls.length }
     },
+    assertRoom: () => room.assertAny(known),
     loaded,
   }
 }

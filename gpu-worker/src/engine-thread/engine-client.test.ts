@@ -50,7 +50,9 @@ describe('a model in several engine threads', () => {
     const three = await start(3, JOBS - 3)
     const jobs = Array.from({ length: JOBS }, (_, index) => jobOf(index))
     const expected = await Promise.all(jobs.map((job) => generate(one, job)))
+    three.assertOpen()
     const got = jobs.map((job) => generate(three, job))
+    assert.throws(() => three.assertOpen(), { code: 'overloaded' })
     assert.throws(() => three.submit(jobOf(JOBS), () => undefined), { code: 'overloaded' })
     assert.deepEqual(await Promise.all(got), expected)
     assert.equal(three.activeJobs, 0)
@@ -66,6 +68,7 @@ describe('a model in several engine threads', () => {
     assert.ok(texts.every((tokens) => tokens.length === 24))
     await drained
     assert.throws(() => engine.submit(jobOf(9), () => undefined), { code: 'worker_draining' })
+    assert.throws(() => engine.assertOpen(), { code: 'worker_draining' })
   })
 })
 

@@ -150,6 +150,15 @@ export class EngineClient {
     engine.thread.send({ type: 'submit', job, carry: carried })
   }
 
+  /**
+   * Refuses what `submit` would refuse whatever the job is, before anything has been looked up for it.
+   * @throws ApiError overloaded (with Retry-After), worker_draining, worker_unavailable.
+   */
+  assertOpen(): void {
+    this.#assertRunning()
+    this.#admission.assertOpen()
+  }
+
   #load(engine: PlacedEngine, jobs: number, workMs: number): void {
     engine.load.jobs += jobs
     engine.load.workMs += workMs
@@ -182,10 +191,14 @@ export class EngineClient {
     clearTimeout(timer)
   }
 
-  #assertAdmissible(job: Job): void {
+  #assertRunning(): void {
     if (this.#state === 'draining')
       throw new ApiError('worker_draining', 'the worker is shutting down')
     if (this.#state === 'failed') throw new ApiError('worker_unavailable', 'the engine has failed')
+  }
+
+  #assertAdmissible(job: Job): void {
+    this.#assertRunning()
     if (this.#active.has(job.id)) {
       throw new ApiError('invalid_request', `id: job ${job.id} is already active`, { param: 'id' })
     }

@@ -52,6 +52,11 @@ export class Admission {
     return { waiting: waiting.length, workMs, waitMs: this.#drainMs(workMs) }
   }
 
+  /** @throws ApiError `overloaded` where no job at all would be admitted */
+  assertOpen(): void {
+    this.#assertRoom(0)
+  }
+
   /** @throws ApiError `overloaded`, with the seconds after which there should be room. */
   admit(jobId: string, workMs: number, nowMs: number): void {
     this.#assertRoom(workMs)

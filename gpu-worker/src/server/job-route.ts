@@ -49,6 +49,7 @@ export function addJobRoute(app: Hono, gate: JobGate, options: JobRouteOptions):
       const { engine, session } = models.find(job.model)
       assertServable(job, engine.manifest)
       const watched = (watch = new JobWatch(job, metrics))
+      engine.assertOpen()
       const prepared = await sessions.jobs.prepare(job, tenant, session)
       watched.prepared(prepared.restoredFrom)
       // Nobody waits for it any more: a job that lay here while this process stood still has been

@@ -1,0 +1,60 @@
+import { once } from 'node:events'
+import type { Server as HttpServer } from 'node:http'
+import { createServer, type AddressInfo, type ListenOptions, type Server } from 'node:net'
+
+/**
+ * Sockets that listen at one address. libuv takes one connection from each in a turn of the event loop; a busy loop
+ * turns slowly, and with a single socket a crowd of new clients would wait in the kernel, where nobody can refuse them.
+ */
+const DOORS = 8
+
+export interface Place {
+  readonly host: string
+  /** 0: any. */
+  readonly port: number
+}
+
+export interface Listening {
+  readonly url: string
+  /** Takes no more connections; resolves when all there are have ended. */
+  close(): Promise<void>
+}
+
+/** A server at one socket. @throws Error of the system, such as `EADDRINUSE` */
+export async function listen(server: Server, place: ListenOptions & Place): Promise<Listening> {
+  server.listen(place)
+  await once(server, 'listening')
+  return { url: urlOf(server), close: () => close([server]) }
+}
+
+/** A server at several sockets of one address, where the system has such a thing. @throws Error like `listen` */
+export async function listenWide(server: HttpServer, place: Place): Promise<Listening> {
+  if (process.platform !== 'linux') return listen(server, place)
+  await assertFree(place)
+  await listen(server, { ...place, reusePort: true })
+  const { port } = server.address() as AddressInfo
+  const doors = Array.from({ length: DOORS - 1 }, () =>
+    createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      server.emit('connection', socket)
+    }),
+  )
+  await Promise.all(doors.map((door) => listen(door, { ...place, port, reusePort: true })))
+  return { url: urlOf(server), close: () => close([server, ...doors]) }
+}
+
+/** Whoever shares a port gets a part of its clients, so another program's must not be shared by mistake. */
+async function assertFree(place: Place): Promise<void> {
+  const { close } = await listen(createServer(), place)
+  await close()
+}
+
+async function close(servers: readonly Server[]): Promise<void> {
+  await Promise.all(
+    servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))),
+  )
+}
+
+function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+}
