@@ -82,13 +82,18 @@ test('one file of the worker knows ONNX Runtime', () => {
   assert.equal(found.length, 1, found.join('\n'))
 })
 
-test('the edge knows its platform in its two roots only', () => {
-  const files = sources.edge.filter(
-    (file) => !isTest(file) && !['edge/src/node.ts', 'edge/src/worker.ts'].includes(file.path),
-  )
+test('the edge knows its platform in its two roots only, and in what is a part of one', () => {
+  const roots = ['edge/src/node.ts', 'edge/src/node-listen.ts', 'edge/src/worker.ts']
+  const files = sources.edge.filter((file) => !isTest(file) && !roots.includes(file.path))
   const platform = /^(?:node:|cloudflare:|undici$|@hono\/node-server)/
   assert.deepEqual(
     violations(files, (specifier) => platform.test(specifier)),
+    [],
+  )
+  assert.deepEqual(
+    violations([...files, ...sources.edge.filter(({ path }) => path === roots[2])], (specifier) =>
+      specifier.endsWith('/node-listen.ts'),
+    ),
     [],
   )
 })
