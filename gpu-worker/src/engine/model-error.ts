@@ -4,10 +4,12 @@
  */
 export class ModelError extends Error {
   readonly subject: string
+  readonly problem: string
 
   constructor(subject: string, problem: string, options?: { cause?: unknown }) {
     super(`${subject}: ${problem}`, options)
     this.name = 'ModelError'
     this.subject = subject
+    this.problem = problem
   }
 }

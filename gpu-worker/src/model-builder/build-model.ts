@@ -16,6 +16,8 @@ import { graphName, TARGETS } from './targets.ts'
 import type { GraphForm, Target } from './targets.ts'
 import { TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from './tokenizer.ts'
 import type { Tokenizer } from './tokenizer.ts'
+import type { WeightMaker } from './weight-maker.ts'
+import { buildThreads, WeightThreads } from './weight-threads.ts'
 import { weightBytes, writeGraph, writeWhole } from './write-graph.ts'
 
 const MANIFEST_FILE = 'setblock.json'
@@ -29,6 +31,8 @@ export interface BuildRequest {
   readonly source?: SourceOptions
   /** Larger weights lie beside their graph; GRAPH_INLINE_BYTES_MAX if absent. */
   readonly inlineBytesMax?: number
+  /** That make the weights of a data file, at most; with 1 the calling thread does. */
+  readonly threads?: number
   readonly onProgress?: (progress: BuildProgress) => void
 }
 
@@ -70,15 +74,19 @@ export interface BuildReport {
 export async function buildModel(request: BuildRequest): Promise<BuildReport> {
   const { folder, out = folder } = request
   const fallbackId = basename(resolve(out))
-  const checkpoint = await openCheckpoint(folder, { ...request.source, fallbackId })
+  const source = { ...request.source, fallbackId }
+  const checkpoint = await openCheckpoint(folder, source)
   try {
-    return await buildFrom(checkpoint, { ...request, out })
+    return await buildFrom(checkpoint, { ...request, source, out })
   } finally {
     await checkpoint.files.close()
   }
 }
 
-type Build = BuildRequest & { readonly out: string }
+type Build = BuildRequest & {
+  readonly out: string
+  readonly source: SourceOptions & { readonly fallbackId: string }
+}
 
 async function buildFrom(checkpoint: Checkpoint, build: Build): Promise<BuildReport> {
   const { addedMaskId, tokenizer, files } = checkpoint
@@ -99,13 +107,16 @@ async function buildFrom(checkpoint: Checkpoint, build: Build): Promise<BuildRep
     const built: BuiltGraph[] = []
     let manifest: Manifest | undefined
     for (const { target, form, file, model } of planned) {
-      const { bytes, ...written } = await writeGraph(model, {
-        folder: build.out,
-        file,
-        identity: JSON.stringify(weights),
-        ...(build.inlineBytesMax !== undefined && { inlineBytesMax: build.inlineBytesMax }),
-        onWeights: progressOf(build, file, weightBytes(model.lazyTensors)),
-      })
+      const { bytes, ...written } = await onThreads(build, form, (maker) =>
+        writeGraph(model, {
+          folder: build.out,
+          file,
+          identity: JSON.stringify(weights),
+          ...(maker && { maker }),
+          ...(build.inlineBytesMax !== undefined && { inlineBytesMax: build.inlineBytesMax }),
+          onWeights: progressOf(build, file, weightBytes(model.lazyTensors)),
+        }),
+      )
       graphs = [...graphs.filter((graph) => graph.file !== file), { ...form, ...written }]
       manifest = describe(checkpoint, { graphs, weights })
       await writeFacts(build.out, tokenizer, manifest)
@@ -121,6 +132,21 @@ async function buildFrom(checkpoint: Checkpoint, build: Build): Promise<BuildRep
   } catch (error) {
     if (isNew) await rmdir(build.out).catch(() => undefined) // stays if something is in it
     throw error
+  }
+}
+
+/** Threads are started when the first weights are asked for: a graph without a data file has none. */
+async function onThreads<T>(
+  { folder, source, threads = buildThreads() }: Build,
+  form: GraphForm,
+  write: (maker?: WeightMaker) => Promise<T>,
+): Promise<T> {
+  if (threads === 1) return write()
+  const maker = new WeightThreads({ folder, source, form }, threads)
+  try {
+    return await write(maker)
+  } finally {
+    await maker.close()
   }
 }
 

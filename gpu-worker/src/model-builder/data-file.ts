@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import * as z from 'zod'
 
 import type { PlacedSource, PlacedTensor } from './data-layout.ts'
+import { inOrder } from './in-order.ts'
 import { BLOCK_BYTES } from './limits.ts'
+import type { MadeWeights, WeightMaker } from './weight-maker.ts'
 
 /** Bytes of one write call; the system takes less than 2 GiB at a time. */
 const WRITE_BYTES_MAX = 64 * 1024 * 1024
@@ -19,6 +21,7 @@ export interface DataFileOptions {
   readonly file: string
   /** Digest of everything that the bytes depend on. What was begun for another is thrown away. */
   readonly identity: string
+  readonly maker: WeightMaker
   readonly onSource?: (progress: { name: string; bytes: number; resumed: boolean }) => void
 }
 
@@ -31,7 +34,7 @@ export async function writeDataFile(
   sources: readonly PlacedSource[],
   options: DataFileOptions,
 ): Promise<{ file: string; bytes: number; sha256: string }> {
-  const { folder, file, identity, onSource = () => undefined } = options
+  const { folder, file, identity, maker, onSource = () => undefined } = options
   const { partial, journal } = workFiles(folder, file)
   const begun = await readJournal(journal, identity)
   const handle = await open(partial, constants.O_RDWR | constants.O_CREAT)
@@ -39,15 +42,18 @@ export async function writeDataFile(
   try {
     const done = await verify(output, sources, begun)
     await writeFile(journal, [{ identity }, ...begun.slice(0, done)].map(toLine).join(''))
-    for (const [index, placed] of sources.entries()) {
-      const resumed = index < done
-      if (!resumed) {
-        await writeSource(output, placed)
-        const sha256 = output.hash.copy().digest('hex')
-        await appendFile(journal, toLine({ end: placed.end, sha256 }))
-      }
-      const bytes = placed.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
-      onSource({ name: placed.source.name, bytes, resumed })
+    for (const placed of sources.slice(0, done)) onSource({ ...factsOf(placed), resumed: true })
+    let index = done
+    for await (const made of inOrder(
+      (each) => maker.make(each),
+      [done, sources.length],
+      maker.ahead,
+    )) {
+      const placed = sources[index++]!
+      await writeSource(output, placed, made)
+      const sha256 = output.hash.copy().digest('hex')
+      await appendFile(journal, toLine({ end: placed.end, sha256 }))
+      onSource({ ...factsOf(placed), resumed: false })
     }
     await handle.truncate(output.position)
   } finally {
@@ -144,8 +150,15 @@ async function hashRange(
   return true
 }
 
-async function writeSource(output: Output, { source, tensors }: PlacedSource): Promise<void> {
-  const made = await source.produce()
+function factsOf({ source, tensors }: PlacedSource): { name: string; bytes: number } {
+  return { name: source.name, bytes: tensors.reduce((sum, { bytes }) => sum + bytes, 0) }
+}
+
+async function writeSource(
+  output: Output,
+  { tensors }: PlacedSource,
+  made: MadeWeights,
+): Promise<void> {
   for (const tensor of tensors) {
     await write(output, new Uint8Array(tensor.offset - output.position))
     await write(output, bytesOf(made[tensor.index], tensor))

@@ -14,14 +14,19 @@ export const HALF_MAX = 65_504
 
 /**
  * Little-endian values to float32, as many as `target` holds. `raw` must lie at a multiple of the
- * value's size in its buffer.
+ * value's size in its buffer. The largest magnitude is found on the way, because a pass of its own
+ * would take as long again: magnitudes compare like the integers of their bits, and infinity and NaN
+ * are the largest.
+ *
+ * @returns the largest magnitude; not finite if a value is not
  */
-export function widen(raw: Uint8Array, dtype: Dtype, target: Float32Array): void {
+export function widen(raw: Uint8Array, dtype: Dtype, target: Float32Array): number {
   const { buffer, byteOffset } = raw
   const count = target.length
   switch (dtype) {
     case 'F32':
-      return target.set(new Float32Array(buffer, byteOffset, count))
+      target.set(new Float32Array(buffer, byteOffset, count))
+      return largestOf(new Uint32Array(target.buffer, target.byteOffset, count))
     case 'BF16':
       return widenBfloat16(new Uint16Array(buffer, byteOffset, count), target)
     case 'F16':
@@ -29,18 +34,53 @@ export function widen(raw: Uint8Array, dtype: Dtype, target: Float32Array): void
   }
 }
 
-/** bfloat16 is the upper half of a float32. */
-function widenBfloat16(halves: Uint16Array, target: Float32Array): void {
-  const bits = new Uint32Array(target.buffer, target.byteOffset, target.length)
-  for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
+function largestOf(floatBits: Uint32Array): number {
+  let largest = 0
+  for (let i = 0; i < floatBits.length; i++) {
+    const magnitude = floatBits[i]! & 0x7fffffff
+    if (magnitude > largest) largest = magnitude
+  }
+  return floatOf(largest)
 }
 
-let halfTable: Float32Array | undefined
+/** bfloat16 is the upper half of a float32. */
+function widenBfloat16(halves: Uint16Array, target: Float32Array): number {
+  const bits = new Uint32Array(target.buffer, target.byteOffset, target.length)
+  let largest = 0
+  for (let i = 0; i < halves.length; i++) {
+    const half = halves[i]!
+    bits[i] = half << 16
+    const magnitude = half & 0x7fff
+    if (magnitude > largest) largest = magnitude
+  }
+  return floatOf(largest << 16)
+}
 
-/** The bits of binary16 to float32. */
-export function widenHalves(halves: Uint16Array, target: Float32Array): void {
-  halfTable ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => halfToNumber(half))
-  for (let i = 0; i < halves.length; i++) target[i] = halfTable[halves[i]!]!
+let filledTable: Float32Array | undefined
+
+function halfTable(): Float32Array {
+  return (filledTable ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => halfToNumber(half)))
+}
+
+/** The bits of binary16 to float32. @returns the largest magnitude, as `widen` does */
+export function widenHalves(halves: Uint16Array, target: Float32Array): number {
+  const table = halfTable()
+  let largest = 0
+  for (let i = 0; i < halves.length; i++) {
+    const half = halves[i]!
+    target[i] = table[half]!
+    const magnitude = half & 0x7fff
+    if (magnitude > largest) largest = magnitude
+  }
+  return table[largest]!
+}
+
+const oneWord = new Uint32Array(1)
+const oneFloat = new Float32Array(oneWord.buffer)
+
+function floatOf(bits: number): number {
+  oneWord[0] = bits
+  return oneFloat[0]!
 }
 
 /** IEEE 754 binary16: sign 1, exponent 5 (bias 15), fraction 10. */
@@ -64,21 +104,24 @@ const NORMAL_BITS = (127 - 14) << 23
  */
 export function toHalves(values: Float32Array, target: Uint16Array, offset = 0): void {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  for (let i = 0; i < bits.length; i++) {
-    const sign = (bits[i]! >>> 16) & 0x8000
-    const magnitude = bits[i]! & 0x7fffffff
-    let half: number
-    if (magnitude >= OVERFLOW_BITS) {
-      half = HALF_INFINITY
-    } else if (magnitude < NORMAL_BITS) {
-      half = roundToEven(Math.abs(values[i]!) * 2 ** 24)
-    } else {
-      // The exponent moves to its new bias; the carry of the rounding may run into it, as it should.
-      const odd = (magnitude >>> 13) & 1
-      half = (magnitude - ((127 - 15) << 23) + 0xfff + odd) >>> 13
-    }
-    target[offset + i] = sign | half
-  }
+  for (let i = 0; i < bits.length; i++) target[offset + i] = halfOf(bits[i]!, values[i]!)
+}
+
+/** The float32 next to `value`, rounded to what binary16 can hold, as `toHalves` does. */
+export function roundToHalf(value: number): number {
+  oneFloat[0] = value
+  return halfTable()[halfOf(oneWord[0]!, Math.fround(value))]!
+}
+
+/** `bits` are those of the float32 `value`. */
+function halfOf(bits: number, value: number): number {
+  const sign = (bits >>> 16) & 0x8000
+  const magnitude = bits & 0x7fffffff
+  if (magnitude >= OVERFLOW_BITS) return sign | HALF_INFINITY
+  if (magnitude < NORMAL_BITS) return sign | roundToEven(Math.abs(value) * 2 ** 24)
+  // The exponent moves to its new bias; the carry of the rounding may run into it, as it should.
+  const odd = (magnitude >>> 13) & 1
+  return sign | ((magnitude - ((127 - 15) << 23) + 0xfff + odd) >>> 13)
 }
 
 /** Float32 values to the bytes of a format, rounded to the nearest, ties to even. */

@@ -17,7 +17,13 @@ export const EMBEDDING_FLOAT_BYTES_MAX = 64 * 1024 * 1024
 export const DATA_ALIGNMENT_BYTES = 4096
 
 /** Weights are read in blocks of about this many bytes: a few such blocks are in memory at a time. */
-export const BLOCK_BYTES = 8 * 1024 * 1024
+export const BLOCK_BYTES = 4 * 1024 * 1024
+
+/**
+ * Threads that make weights, at most: each may hold the largest matrix of the graph, 1 GB for an 8B
+ * model, and one thread writes and hashes what they make.
+ */
+export const BUILD_THREADS_MAX = 4
 
 /** Largest JSON file read from a model folder, in bytes. */
 export const JSON_BYTES_MAX = 1024 * 1024

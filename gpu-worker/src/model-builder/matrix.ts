@@ -60,15 +60,15 @@ export type VisitRow = (output: number, values: Float32Array, largest: number) =
 export async function visitRows(matrix: Matrix, visit: VisitRow): Promise<void> {
   const { inputs, columnRuns } = matrix
   const values = new Float32Array(inputs)
-  const bits = new Int32Array(values.buffer)
   const ordered = columnRuns === undefined ? values : new Float32Array(inputs)
   let firstOutput = 0
   for (const { tensor, rows, place = sameRow } of matrix.parts) {
     const rowBytes = inputs * dtypeBytes(tensor.dtype)
     for await (const block of tensor.blocks(...rows)) {
       for (let i = 0; i < block.rows; i++) {
-        widen(block.raw.subarray(i * rowBytes, (i + 1) * rowBytes), tensor.dtype, values)
-        const largest = largestMagnitude(bits, tensor.name)
+        const raw = block.raw.subarray(i * rowBytes, (i + 1) * rowBytes)
+        const largest = widen(raw, tensor.dtype, values)
+        if (!Number.isFinite(largest)) throw notFinite(tensor)
         if (columnRuns !== undefined) placeRuns(values, ordered, columnRuns)
         visit(firstOutput + place(block.firstRow + i - rows[0]), ordered, largest)
       }
@@ -87,9 +87,7 @@ export async function copyRows({ inputs, outputs, parts }: Matrix): Promise<Uint
   let offset = 0
   for (const { tensor, rows } of parts) {
     for await (const { raw } of tensor.blocks(...rows)) {
-      if (!isFinite(raw, dtype)) {
-        throw new ModelError(tensor.name, 'holds a value that is not finite')
-      }
+      if (!isFinite(raw, dtype)) throw notFinite(tensor)
       target.set(raw, offset)
       offset += raw.length
     }
@@ -108,24 +106,11 @@ function isFinite(raw: Uint8Array, dtype: Dtype): boolean {
   return true
 }
 
-const sameRow = (row: number): number => row
-
-const INFINITY_BITS = 0x7f800000
-
-const wordBits = new Int32Array(1)
-const wordValue = new Float32Array(wordBits.buffer)
-
-/** Magnitudes compare like the integers of their bits, and infinity and NaN are the largest. */
-function largestMagnitude(bits: Int32Array, name: string): number {
-  let largest = 0
-  for (let i = 0; i < bits.length; i++) {
-    const magnitude = bits[i]! & 0x7fffffff
-    if (magnitude > largest) largest = magnitude
-  }
-  if (largest >= INFINITY_BITS) throw new ModelError(name, 'holds a value that is not finite')
-  wordBits[0] = largest
-  return wordValue[0]!
+function notFinite({ name }: FileTensor): ModelError {
+  return new ModelError(name, 'holds a value that is not finite')
 }
+
+const sameRow = (row: number): number => row
 
 function placeRuns(from: Float32Array, to: Float32Array, { length, place }: ColumnRuns): void {
   for (let run = 0; run * length < from.length; run++) {

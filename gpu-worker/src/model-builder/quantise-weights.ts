@@ -48,11 +48,7 @@ export function quantiseRowQ4(
   scales: Float32Array,
 ): void {
   for (let first = 0, block = 0; first < values.length; first += Q4_BLOCK, block++) {
-    let extreme = 0
-    for (let i = first; i < first + Q4_BLOCK; i++) {
-      if (Math.abs(values[i]!) > Math.abs(extreme)) extreme = values[i]!
-    }
-    const scale = roundScale(extreme / -Q4_ZERO)
+    const scale = roundScale(extremeOf(values, first) / -Q4_ZERO)
     scales[block] = scale
     const inverse = scale === 0 ? 0 : 1 / scale
     for (let i = first; i < first + Q4_BLOCK; i += 2) {
@@ -61,6 +57,23 @@ export function quantiseRowQ4(
   }
 }
 
+/** The value of largest magnitude in the block that begins at `first`. */
+function extremeOf(values: Float32Array, first: number): number {
+  let [extreme, largest] = [0, 0]
+  for (let i = first; i < first + Q4_BLOCK; i++) {
+    const magnitude = Math.abs(values[i]!)
+    if (magnitude > largest) {
+      largest = magnitude
+      extreme = values[i]!
+    }
+  }
+  return extreme
+}
+
+/** Rounded as in `quantiseRow`; what a rounded scale leaves outside of the codes goes to their end. */
+const Q4_ROUNDING = Q4_ZERO + 0.5 + 2 ** -40
+
 function q4Code(value: number): number {
-  return Math.max(0, Math.min(Q4_MAX, Math.round(value) + Q4_ZERO))
+  const code = (value + Q4_ROUNDING) | 0
+  return code < 0 ? 0 : code > Q4_MAX ? Q4_MAX : code
 }

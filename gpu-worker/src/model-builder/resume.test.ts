@@ -26,14 +26,14 @@ afterEach(async () => {
 })
 
 /** A build whose process is killed when so many sources are written. */
-function buildAndDie(sources: number): void {
+function buildAndDie(sources: number, threads = 1): void {
   const program = `
     import { buildModel } from ${JSON.stringify(new URL('build-model.ts', import.meta.url).href)}
     let left = ${sources}
     const onProgress = ({ stage }) => {
       if (stage !== 'digest' && --left === 0) process.kill(process.pid, 'SIGKILL')
     }
-    const request = ${JSON.stringify({ folder, out, targets: ['cpu-int8'], inlineBytesMax: 0 })}
+    const request = ${JSON.stringify({ folder, out, targets: ['cpu-int8'], inlineBytesMax: 0, threads })}
     await buildModel({ ...request, onProgress })`
   const { signal, stderr } = spawnSync(
     process.execPath,
@@ -52,6 +52,7 @@ async function build(): Promise<{ resumed: number; data: Buffer }> {
     out,
     targets: ['cpu-int8'],
     inlineBytesMax: 0,
+    threads: 1,
     onProgress: ({ bytesResumed }) => {
       if (bytesResumed > known) resumed++
       known = bytesResumed
@@ -64,7 +65,7 @@ test('a killed build leaves no model, and the next one goes on where it stopped'
   const whole = (await build()).data
   await rm(out, { recursive: true, force: true })
   for (const sources of [1, 7, SOURCES]) {
-    buildAndDie(sources)
+    buildAndDie(sources, 2)
     assert.deepEqual((await readdir(out)).sort(), [JOURNAL, PARTIAL])
     const { resumed, data } = await build()
     assert.equal(resumed, sources)

@@ -1,4 +1,5 @@
-type Values = Int8Array | Uint16Array | Float32Array
+import { turnTile } from './turn-tile.ts'
+import type { Values } from './turn-tile.ts'
 
 /** Rows that are turned together: one cache line of int8 in the target. */
 const TILE_ROWS = 64
@@ -40,13 +41,15 @@ export class Transposer<T extends Values> {
   }
 
   flush(): void {
-    const tile = this.#tile
-    const target = this.#target
-    const rows = this.#rows
-    const stride = this.#stride
-    for (let i = 0, at = this.#firstOutput; i < this.#inputs; i++, at += this.#outputs) {
-      for (let row = 0, from = i; row < rows; row++, from += stride) target[at + row] = tile[from]!
-    }
+    turnTile({
+      tile: this.#tile,
+      rows: this.#rows,
+      stride: this.#stride,
+      inputs: this.#inputs,
+      target: this.#target,
+      outputs: this.#outputs,
+      firstOutput: this.#firstOutput,
+    })
     this.#rows = 0
   }
 }

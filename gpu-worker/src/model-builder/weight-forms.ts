@@ -1,4 +1,4 @@
-import { HALF_MAX, halfToNumber, toHalves } from './float-formats.ts'
+import { HALF_MAX, roundToHalf, toHalves } from './float-formats.ts'
 import { ModelError } from '../engine/model-error.ts'
 import { copyRows, visitRows } from './matrix.ts'
 import type { Matrix } from './matrix.ts'
@@ -144,13 +144,4 @@ function writeFloats(
     throw new ModelError(nameOf(matrix), `holds ${largest}, more than float16 can (${HALF_MAX})`)
   }
   toHalves(values, target, offset)
-}
-
-const halfBits = new Uint16Array(1)
-const oneFloat = new Float32Array(1)
-
-function roundToHalf(value: number): number {
-  oneFloat[0] = value
-  toHalves(oneFloat, halfBits)
-  return halfToNumber(halfBits[0]!)
 }

@@ -10,6 +10,8 @@ import { sha256 } from './folder-files.ts'
 import { GRAPH_INLINE_BYTES_MAX } from './limits.ts'
 import { ModelError } from '../engine/model-error.ts'
 import { tensorBytes } from './onnx-model.ts'
+import { makeHere } from './weight-maker.ts'
+import type { WeightMaker } from './weight-maker.ts'
 import type { ExternalPlace, LazyTensor, OnnxModel } from './onnx-model.ts'
 
 export interface WriteOptions {
@@ -20,6 +22,8 @@ export interface WriteOptions {
   readonly identity: string
   /** Larger weights go into a data file; GRAPH_INLINE_BYTES_MAX if absent. */
   readonly inlineBytesMax?: number
+  /** Makes the weights of a data file; the calling thread if absent. */
+  readonly maker?: WeightMaker
   readonly onWeights?: (progress: { name: string; bytes: number; resumed: boolean }) => void
 }
 
@@ -56,7 +60,7 @@ async function writeInline(model: OnnxModel, options: WriteOptions): Promise<Wri
 }
 
 async function writeWithData(model: OnnxModel, options: WriteOptions): Promise<WrittenGraph> {
-  const { folder, onWeights } = options
+  const { folder, onWeights, maker } = options
   const file = `${options.file}.data`
   const sources = layOut(model.lazyTensors)
   const places = new Map<string, ExternalPlace>()
@@ -71,6 +75,7 @@ async function writeWithData(model: OnnxModel, options: WriteOptions): Promise<W
       folder,
       file,
       identity: identity.digest('hex'),
+      maker: maker ?? makeHere(sources),
       ...(onWeights && { onSource: onWeights }),
     })
     await writeWhole(folder, options.file, graph.chunks)
