@@ -7,6 +7,7 @@ import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { gzipSync } from 'node:zlib'
 import { createAdaptorServer } from '@hono/node-server'
+import { refuseTwoHosts } from '@setblock/shared'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { createApp } from './app.ts'
 import { assembleDeps } from './assemble.ts'
@@ -95,6 +96,7 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
   const { context, settled } = createContext()
   const server = createAdaptorServer({
     fetch: (request, { incoming }: { incoming: Incoming }) =>
+      refuseTwoHosts(incoming.rawHeaders) ??
       app.fetch(request, { address: addressOf(incoming, config.addressHeader) }, context),
     overrideGlobalObjects: false,
     serverOptions: requestBounds(limits),
@@ -170,7 +172,7 @@ function openDatabase(file: string): DatabaseSync {
 }
 
 /** Of HTTP/1 or HTTP/2. */
-type Incoming = Pick<IncomingMessage, 'headers' | 'socket'>
+type Incoming = Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'socket'>
 
 /** The client's address: the connection's, or what a trusted proxy in front says. */
 function addressOf(incoming: Incoming, header: string | undefined): string | undefined {

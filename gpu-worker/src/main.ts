@@ -1,8 +1,8 @@
 /** Composition root of the GPU worker: configuration, models, engine threads, HTTP server; SIGTERM and SIGINT drain. */
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { serve, type ServerType } from '@hono/node-server'
-import { limits } from '@setblock/shared'
+import { serve, type HttpBindings, type ServerType } from '@hono/node-server'
+import { limits, refuseTwoHosts } from '@setblock/shared'
 import { BUS_BYTES_PER_SECOND, busCost } from './engine/bus-cost.ts'
 import { planModels } from './models/plan-models.ts'
 import { ServedModels } from './models/served-models.ts'
@@ -49,7 +49,11 @@ async function main(): Promise<void> {
     now: Date.now,
     ...(tracing && { tracer: tracing.tracer }),
   })
-  const server = await listen(app.fetch, config)
+  const server = await listen(
+    (request, env) =>
+      refuseTwoHosts((env as HttpBindings).incoming.rawHeaders) ?? app.fetch(request, env),
+    config,
+  )
   const { host } = config
   const { port } = server.address() as AddressInfo
   logBusCosts(models)

@@ -29,6 +29,7 @@ const AMBIGUOUS: Readonly<Record<string, string>> = {
   'a bare carriage return in a header': `${POST}x-a: b\rcontent-length: 2\r\n\r\n{}`,
   'a NUL in a header': `${POST}x-a: b\0c\r\ncontent-length: 2\r\n\r\n{}`,
   'a NUL in the path': `GET /health\0z HTTP/1.1\r\nhost: x\r\n\r\n`,
+  'two hosts': `GET /healthz HTTP/1.1\r\nhost: x\r\nhost: x\r\n\r\n`,
   'no host': `GET /healthz HTTP/1.1\r\n\r\n`,
   'a version of its own': `GET /healthz HTTP/9.9\r\nhost: x\r\n\r\n`,
   'headers without end': `GET /healthz HTTP/1.1\r\nhost: x\r\nx-a: ${'a'.repeat(40_000)}\r\n\r\n`,
