@@ -104,6 +104,17 @@ test('every answer carries a request id: the caller’s if it is harmless', asyn
   assert.match((await get('/nowhere')).headers.get('x-request-id') ?? '', /^req-id\d$/)
 })
 
+test('the log tells a path by its pattern, and so no name of a session', async (t) => {
+  const { get, log } = await startHarness(t, {})
+  await get('/v1/sessions/canary-session')
+  await get('/canary-path?canary=1')
+  assert.deepEqual(
+    log.map((record) => record['route']),
+    ['/v1/sessions/:id', 'other'],
+  )
+  assert.doesNotMatch(JSON.stringify(log), /canary/)
+})
+
 test('the log has one line a request, without prompt, output or key', async (t) => {
   const { post, log, idle } = await startHarness(t, { script: write('secretoutput') })
   const messages = [{ role: 'user', content: 'secretprompt' }]

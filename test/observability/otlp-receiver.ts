@@ -16,6 +16,7 @@ const spanSchema = z.object({
   traceId: z.string().regex(/^[0-9a-f]{32}$/),
   spanId: z.string().regex(/^[0-9a-f]{16}$/),
   parentSpanId: z.string().optional(),
+  traceState: z.string().optional(),
   name: z.string(),
   startTimeUnixNano: z.string(),
   endTimeUnixNano: z.string(),
@@ -40,6 +41,8 @@ export interface ReceivedSpan {
   readonly spanId: string
   /** Empty for a root. */
   readonly parentSpanId: string
+  /** Empty where there is none. */
+  readonly traceState: string
   readonly name: string
   /** Unix time in milliseconds. */
   readonly startMs: number
@@ -91,6 +94,7 @@ function readSpans({ resourceSpans }: z.infer<typeof requestSchema>): ReceivedSp
         traceId: span.traceId,
         spanId: span.spanId,
         parentSpanId: span.parentSpanId ?? '',
+        traceState: span.traceState ?? '',
         name: span.name,
         startMs: toMs(span.startTimeUnixNano),
         endMs: toMs(span.endTimeUnixNano),

@@ -67,7 +67,9 @@ describe('one request through edge and worker', { timeout: 120_000 }, () => {
   test('is one tree of spans over both processes, below the client’s own', async () => {
     const clientSpan = '00f067aa0ba902b7'
     const traceparent = `00-${TRACE}-${clientSpan}-01`
-    const answer = await ask({ stream: true, session: `${CANARY}-session` }, { traceparent })
+    const tracestate = 'vendor=place,other=1'
+    const headers = { traceparent, tracestate }
+    const answer = await ask({ stream: true, session: `${CANARY}-session` }, headers)
     await answer.text()
     const spans = await spansOf(TRACE, 9)
     const byId = new Map(spans.map((span) => [span.spanId, span]))
@@ -87,6 +89,7 @@ describe('one request through edge and worker', { timeout: 120_000 }, () => {
       assert.equal(find('setblock-worker', name).parentSpanId, job.spanId, name)
     }
     for (const span of spans) {
+      assert.equal(span.traceState, tracestate, `${span.service} ${span.name}`)
       const parent = byId.get(span.parentSpanId)
       assert.ok(span.endMs >= span.startMs, span.name)
       if (parent === undefined) continue

@@ -17,12 +17,12 @@ export function requestLog(
   return async function logRequest(c, next) {
     const requestId = readRequestId(c.req, limits.requestIdCharactersMax) ?? `req-${random.id()}`
     const at = clock()
-    const { method, path } = c.req
-    const record = { event: 'request', at, requestId, method, path: path.slice(0, 200) }
+    const { method } = c.req
+    const record = { event: 'request', at, requestId, method }
     c.set('record', { ...record, ...readClientFacts(c.req) })
     c.set('recordTaken', false)
-    const traceparent = c.req.header('traceparent')
-    c.set('trace', new RequestTrace(tracer, { traceparent, method }))
+    const [traceparent, tracestate] = [c.req.header('traceparent'), c.req.header('tracestate')]
+    c.set('trace', new RequestTrace(tracer, { traceparent, tracestate, method }))
 
     async function handle(): Promise<void> {
       await next()

@@ -1,4 +1,5 @@
 import {
+  createTraceState,
   isSpanContextValid,
   ROOT_CONTEXT,
   SpanKind,
@@ -19,7 +20,8 @@ export interface TraceEnd {
  * The spans of one request. Contexts are passed by hand: what a platform keeps between two awaits differs, and a stream
  * outlives its request. Attributes are counts, codes and names of models; never text, keys, tenants or sessions.
  *
- * Where nobody records spans the tracer hands out ones that do nothing, but carry a client's `traceparent` on.
+ * Where nobody records spans the tracer hands out ones that do nothing, but carry a client's `traceparent` and
+ * `tracestate` on.
  */
 export class RequestTrace {
   readonly #tracer: Tracer
@@ -27,12 +29,17 @@ export class RequestTrace {
   readonly #context: Context
   #ended = false
 
-  constructor(tracer: Tracer, request: { traceparent: string | undefined; method: string }) {
+  constructor(
+    tracer: Tracer,
+    request: { traceparent: string | undefined; tracestate: string | undefined; method: string },
+  ) {
     const place = parseTraceparent(request.traceparent)
+    // What other tracing systems on the way want to be told; W3C bounds it, and the parser cuts it there.
+    const traceState = createTraceState(request.tracestate)
     const above =
       place === undefined
         ? ROOT_CONTEXT
-        : trace.setSpanContext(ROOT_CONTEXT, { ...place, isRemote: true })
+        : trace.setSpanContext(ROOT_CONTEXT, { ...place, isRemote: true, traceState })
     const attributes = { 'http.request.method': request.method }
     this.#tracer = tracer
     this.#span = tracer.startSpan(request.method, { kind: SpanKind.SERVER, attributes }, above)
@@ -79,7 +86,9 @@ export class JobTrace {
   /** What tells the worker its place in the trace. */
   get headers(): Record<string, string> {
     const place = this.#span.spanContext()
-    return isSpanContextValid(place) ? { traceparent: formatTraceparent(place) } : {}
+    if (!isSpanContextValid(place)) return {}
+    const tracestate = place.traceState?.serialize() ?? ''
+    return { traceparent: formatTraceparent(place), ...(tracestate !== '' && { tracestate }) }
   }
 
   /** Once; later calls do nothing. */

@@ -36,7 +36,8 @@ export function addJobRoute(app: Hono, gate: JobGate, options: JobRouteOptions):
   const { models, sessions, metrics, tracer, log } = options
   app.post('/v1/jobs', jobBodyLimit(), async (c) => {
     const requestId = readRequestId(c)
-    const place = parseTraceparent(c.req.header('traceparent'))
+    const above = parseTraceparent(c.req.header('traceparent'))
+    const place = above && { ...above, tracestate: c.req.header('tracestate') }
     let watch: JobWatch | undefined
     const note = (code: ErrorCode | undefined, fields: LogFields): void => {
       log(levelOf(code), 'job', { requestId, traceId: place?.traceId ?? null, ...fields })

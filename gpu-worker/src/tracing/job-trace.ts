@@ -1,4 +1,4 @@
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { createTraceState, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { Attributes, HrTime, Span, Tracer } from '@opentelemetry/api'
 import type { TracePlace } from '@setblock/shared'
 import type { JobTimes } from '../server/job-watch.ts'
@@ -20,18 +20,27 @@ export interface TracedJob {
   readonly inSession: boolean
 }
 
+/** Where in a trace a job belongs, as the edge's headers tell it. */
+export interface JobPlace extends TracePlace {
+  readonly tracestate: string | undefined
+}
+
 /**
  * Writes a job's spans when it is over, from the moments noted on its way: neither the step loop nor the stream pays for
  * a trace. `parent` is the edge's place in it.
  */
-export function traceJob(tracer: Tracer, parent: TracePlace | undefined, job: TracedJob): void {
+export function traceJob(tracer: Tracer, parent: JobPlace | undefined, job: TracedJob): void {
   const { times, attributes, failure } = job
   const { arrived, prepared, started, firstReveal, over = arrived } = times
   const { ended = over } = times
   const above =
     parent === undefined
       ? ROOT_CONTEXT
-      : trace.setSpanContext(ROOT_CONTEXT, { ...parent, isRemote: true })
+      : trace.setSpanContext(ROOT_CONTEXT, {
+          ...parent,
+          isRemote: true,
+          traceState: createTraceState(parent.tracestate),
+        })
   const options = { kind: SpanKind.SERVER, startTime: toTime(arrived), attributes: attributes.job }
   const whole = tracer.startSpan('job', options, above)
   const within = trace.setSpan(above, whole)
