@@ -18,10 +18,6 @@ import { openWorkerSessions } from './sessions/worker-sessions.ts'
 /** For the last bytes of the last answers, when a worker stops. */
 const CLOSE_GRACE_MS = 1_000
 
-// ONNX Runtime reports its use to its maker unless it is told not to. Here, because only the main
-// thread's environment is the one that native code sees.
-process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
-
 async function main(): Promise<void> {
   const commandLine = readCommandLine(process.argv.slice(2))
   if (commandLine === 'help') {

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import '../engine/no-telemetry.ts'
 import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
 
 export type Ready = Extract<EngineMessage, { type: 'ready' }>
