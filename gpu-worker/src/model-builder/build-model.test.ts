@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 
 import { buildModel } from './build-model.ts'
 import type { BuildProgress, BuildRequest } from './build-model.ts'
+import { LOCK_FILE, lockFolder } from './folder-lock.ts'
 import { loadModel } from '../engine/manifest.ts'
 import { ModelError } from '../engine/model-error.ts'
 import { createOnnxEngine } from '../engine/onnx-engine.ts'
@@ -153,6 +154,15 @@ test('what is found wrong while weights are written leaves nothing behind', asyn
   await writeFile(path, bytes)
   await refuses(/^model\.norm\.weight: holds a value that is not finite$/)
   assert.ok(!(await readdir(folder)).includes('setblock.json'))
+})
+
+test('a folder that another build writes to is refused, and stays as it is', async () => {
+  await mkdir(out)
+  const release = await lockFolder(out)
+  await refuses(/^\.setblock-build\.lock: process \d+ on .* is building into /, { out })
+  assert.deepEqual(await readdir(out), [LOCK_FILE])
+  await release()
+  await build({ out })
 })
 
 test('refuses a wrong source file by its field', async () => {

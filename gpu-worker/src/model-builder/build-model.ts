@@ -9,8 +9,10 @@ import { buildGraph } from './build-graph.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { readJson, sha256 } from './folder-files.ts'
+import { lockFolder } from './folder-lock.ts'
 import { sha256OfFile } from '../engine/file-digest.ts'
 import { ModelError } from '../engine/model-error.ts'
+import type { OnnxModel } from './onnx-model.ts'
 import type { SourceOptions } from './source.ts'
 import { graphName, TARGETS } from './targets.ts'
 import type { GraphForm, Target } from './targets.ts'
@@ -67,7 +69,8 @@ export interface BuildReport {
 /**
  * Turns a checkpoint folder into a model folder: its tokenizer, a graph for each target, and
  * `setblock.json`, which names all of them with their digests. Graphs for other targets stay listed
- * if they are of the same model. All that can be wrong is checked before anything is written.
+ * if they are of the same model. All that can be wrong is checked before anything is written. One
+ * build at a time writes to a folder.
  *
  * @throws ModelError naming the file, field or tensor.
  */
@@ -89,12 +92,12 @@ type Build = BuildRequest & {
 }
 
 async function buildFrom(checkpoint: Checkpoint, build: Build): Promise<BuildReport> {
-  const { addedMaskId, tokenizer, files } = checkpoint
+  const { addedMaskId, files } = checkpoint
   if (addedMaskId !== undefined && resolve(build.out) === resolve(build.folder)) {
     const reason = 'would change the checkpoint’s own tokenizer: give another folder with --out'
     throw new ModelError('--add-mask-token', reason)
   }
-  const planned = build.targets.map((target) => ({ target, ...planGraph(checkpoint, target) }))
+  const planned = build.targets.map((target) => planGraph(checkpoint, target))
   const NO_DIGEST = '0'.repeat(64)
   describe(checkpoint, {
     graphs: planned.map(({ form, file }) => ({ ...form, file, sha256: NO_DIGEST })),
@@ -102,36 +105,50 @@ async function buildFrom(checkpoint: Checkpoint, build: Build): Promise<BuildRep
   })
   const isNew = (await mkdir(build.out, { recursive: true })) !== undefined
   try {
-    const weights = await digestWeights(checkpoint, build)
-    let graphs = await unchangedGraphs(checkpoint, build, weights)
-    const built: BuiltGraph[] = []
-    let manifest: Manifest | undefined
-    for (const { target, form, file, model } of planned) {
-      const { bytes, ...written } = await onThreads(build, form, (maker) =>
-        writeGraph(model, {
-          folder: build.out,
-          file,
-          identity: JSON.stringify(weights),
-          ...(maker && { maker }),
-          ...(build.inlineBytesMax !== undefined && { inlineBytesMax: build.inlineBytesMax }),
-          onWeights: progressOf(build, file, weightBytes(model.lazyTensors)),
-        }),
-      )
-      graphs = [...graphs.filter((graph) => graph.file !== file), { ...form, ...written }]
-      manifest = describe(checkpoint, { graphs, weights })
-      await writeFacts(build.out, tokenizer, manifest)
-      built.push({ target, file, bytes, nodeCount: model.nodeCount })
-    }
-    return {
-      manifest: manifest!,
-      graphs: built,
-      checkpointBytes: files.bytes,
-      isTokenizerForeign: !tokenizer.isByteLevel,
-      ...(addedMaskId !== undefined && { addedMaskId }),
+    const release = await lockFolder(build.out)
+    try {
+      return await writeModel(checkpoint, build, planned)
+    } finally {
+      await release()
     }
   } catch (error) {
     if (isNew) await rmdir(build.out).catch(() => undefined) // stays if something is in it
     throw error
+  }
+}
+
+async function writeModel(
+  checkpoint: Checkpoint,
+  build: Build,
+  planned: readonly PlannedGraph[],
+): Promise<BuildReport> {
+  const { addedMaskId, tokenizer, files } = checkpoint
+  const weights = await digestWeights(checkpoint, build)
+  let graphs = await unchangedGraphs(checkpoint, build, weights)
+  const built: BuiltGraph[] = []
+  let manifest: Manifest | undefined
+  for (const { target, form, file, model } of planned) {
+    const { bytes, ...written } = await onThreads(build, form, (maker) =>
+      writeGraph(model, {
+        folder: build.out,
+        file,
+        identity: JSON.stringify(weights),
+        ...(maker && { maker }),
+        ...(build.inlineBytesMax !== undefined && { inlineBytesMax: build.inlineBytesMax }),
+        onWeights: progressOf(build, file, weightBytes(model.lazyTensors)),
+      }),
+    )
+    graphs = [...graphs.filter((graph) => graph.file !== file), { ...form, ...written }]
+    manifest = describe(checkpoint, { graphs, weights })
+    await writeFacts(build.out, tokenizer, manifest)
+    built.push({ target, file, bytes, nodeCount: model.nodeCount })
+  }
+  return {
+    manifest: manifest!,
+    graphs: built,
+    checkpointBytes: files.bytes,
+    isTokenizerForeign: !tokenizer.isByteLevel,
+    ...(addedMaskId !== undefined && { addedMaskId }),
   }
 }
 
@@ -160,9 +177,16 @@ async function writeFacts(out: string, tokenizer: Tokenizer, manifest: Manifest)
   await writeWhole(out, MANIFEST_FILE, [new TextEncoder().encode(json)])
 }
 
-function planGraph(checkpoint: Checkpoint, target: Target) {
+interface PlannedGraph {
+  readonly target: Target
+  readonly form: GraphForm
+  readonly file: string
+  readonly model: OnnxModel
+}
+
+function planGraph(checkpoint: Checkpoint, target: Target): PlannedGraph {
   const form: GraphForm = TARGETS[target]
-  return { form, file: graphName(form), model: buildGraph(checkpoint, form) }
+  return { target, form, file: graphName(form), model: buildGraph(checkpoint, form) }
 }
 
 function progressOf({ onProgress }: Build, stage: string, bytesTotal: number) {

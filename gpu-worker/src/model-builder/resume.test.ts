@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 
 import { buildModel } from './build-model.ts'
+import { LOCK_FILE } from './folder-lock.ts'
 import { writeRandomCheckpoint } from '../testing/random-checkpoint.ts'
 
 /** Sources of the int8 graph: the embedding, five matrices a layer, and the head. */
@@ -66,7 +67,7 @@ test('a killed build leaves no model, and the next one goes on where it stopped'
   await rm(out, { recursive: true, force: true })
   for (const sources of [1, 7, SOURCES]) {
     buildAndDie(sources, 2)
-    assert.deepEqual((await readdir(out)).sort(), [JOURNAL, PARTIAL])
+    assert.deepEqual((await readdir(out)).sort(), [JOURNAL, PARTIAL, LOCK_FILE])
     const { resumed, data } = await build()
     assert.equal(resumed, sources)
     assert.deepEqual(data, whole)
