@@ -232,8 +232,8 @@ export class EngineClient {
         return this.#break(new Error(message.message))
       case 'kept':
         return this.#active.get(message.jobId)?.carry?.onKept(message.blocks)
-      case 'event':
-        return this.#deliver(message.jobId, message.event)
+      case 'events':
+        for (const { jobId, event } of message.events) this.#deliver(jobId, event)
     }
   }
 

@@ -48,6 +48,12 @@ export type EngineCommand =
   | { readonly type: 'cancel'; readonly jobId: string }
   | { readonly type: 'stop' }
 
+/** An event and whose it is. */
+export interface AddressedEvent {
+  readonly jobId: string
+  readonly event: JobEvent
+}
+
 /** Engine thread -> main thread. */
 export type EngineMessage =
   | {
@@ -60,7 +66,7 @@ export type EngineMessage =
       readonly measured: Measured
     }
   | { readonly type: 'stats'; readonly stats: SchedulerStats }
-  | { readonly type: 'event'; readonly jobId: string; readonly event: JobEvent }
+  | { readonly type: 'events'; readonly events: readonly AddressedEvent[] }
   /** What a job added to its prefix; comes before the job's last event. */
   | { readonly type: 'kept'; readonly jobId: string; readonly blocks: readonly KvBlock[] }
   /** One forward failed; its jobs were answered. */

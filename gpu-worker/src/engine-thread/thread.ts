@@ -12,6 +12,7 @@ import { Grammars } from '../grammar/grammars.ts'
 import type { KvBlock } from '../scheduler/kv-carry.ts'
 import { CostMeter } from '../scheduler/row-cost.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
+import { Outbox } from './outbox.ts'
 import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
 
 /** How often the main thread is told how the scheduler stands, if that has changed. */
@@ -19,6 +20,7 @@ const STATS_EVERY_MS = 500
 
 async function main(port: MessagePort, options: EngineThreadOptions): Promise<void> {
   const send = (message: EngineMessage): void => port.postMessage(message)
+  const outbox = new Outbox((events) => send({ type: 'events', events }))
   const { modelFolder, device = 'cpu', cores = availableParallelism(), measured } = options
   const busyEngines = new Int32Array(options.busyEngines)
   const opened = await openEngine({
@@ -59,7 +61,7 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
             { type: 'kept', jobId, blocks } satisfies EngineMessage,
             blocks.map(({ buffer }) => buffer),
           )
-        const emit = (event: JobEvent): void => send({ type: 'event', jobId, event })
+        const emit = (event: JobEvent): void => outbox.add(jobId, event)
         return scheduler.submit(job, emit, carry && { ...carry, keep })
       }
       case 'cancel':
@@ -75,6 +77,7 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
     await scheduler.run()
   } finally {
     clearInterval(reporting)
+    outbox.flush()
     await engine.dispose()
     port.close()
   }
