@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ErrorCode } from '@setblock/shared'
 import type { Random } from '../random.ts'
 import type { Cluster } from './cluster.ts'
 import { bodyOf, CONVERSATIONS, type Expected } from './conversations.ts'
 import type { Findings } from './findings.ts'
 import { readStream } from './stream-client.ts'
 
+/** At the knee some are turned away; a 429 that says when to come back is no fault. */
+const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>(['overloaded'])
 /** Of requests: those that go on with a session. */
 const SESSION_SHARE = 0.85
 const SESSIONS = 60
@@ -71,11 +74,13 @@ export class Arrivals {
     const session = sitting && { session: sitting.id }
     const body = bodyOf(CONVERSATIONS[conversation]!, { turn, ...session })
     const ask = { url: cluster.url, key, path: '/v1/generate', body }
-    const seen = await readStream(ask, () => true)
+    const seen = await readStream(ask, (code) => REFUSALS.has(code))
     const { text } = expected[conversation]![turn]!
-    findings.answer(seen, { expected: text, retryable: new Set(), mayBreak: false }, 'soak')
+    findings.answer(seen, { expected: text, retryable: REFUSALS, mayBreak: false }, 'soak')
     if (sitting === undefined) return
     sitting.busy = false
+    // Who was turned away says the same again some time.
+    if (seen.terminals[0]?.kind !== 'end') return
     sitting.turn += 1
     const done = sitting.turn === CONVERSATIONS[conversation]!.turns.length
     if (done) this.#sittings.splice(this.#sittings.indexOf(sitting), 1)

@@ -1,15 +1,19 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { findPort } from '../../../scripts/start/ports.ts'
 import { repository } from '../../../scripts/start/services.ts'
 import { bundledModel } from '../../eval/provenance.ts'
 import { ServiceProcess } from '../service-process.ts'
 import { JOB_SECRET, WorkerProcess } from '../worker-process.ts'
 import { FaultProxy } from './fault-proxy.ts'
+import type { Readiness } from './quiescence.ts'
 
 const ADMIN_KEY = 'admin-key-of-the-fault-suite-long-enough'
 /** Enough that no client of the suite is ever told to wait for its allowance. */
 const ALLOWANCE = { requests_per_minute: 1_000_000, tokens_per_minute: 1_000_000_000 }
+/** More than the age of what a worker says of its engine, half a second at most. */
+const STATS_AGE_MS = 1_000
 const CLOCK_PRELOAD = path.join(import.meta.dirname, 'clock-preload.cjs')
 
 export interface ClusterOptions {
@@ -147,6 +151,16 @@ export class Cluster {
     writeFileSync(edgeClock(this.#root), String(offsetMs))
   }
 
+  /** Sequences that each worker could give to a job, when all jobs have ended. */
+  async freeSlots(): Promise<number[]> {
+    await sleep(STATS_AGE_MS)
+    const answers = this.seats.map(async ({ worker }) => {
+      const readiness = (await (await fetch(`${worker.url}/readyz`)).json()) as Readiness
+      return readiness.scheduler.freeSequences
+    })
+    return Promise.all(answers)
+  }
+
   async createKey(tenant: string): Promise<string> {
     const response = await fetch(`${this.url}/v1/admin/keys`, {
       method: 'POST',
@@ -171,6 +185,7 @@ function startEdge(root: string, port: number, seats: readonly Seat[]): Promise<
     nodeArgs: ['--require', CLOCK_PRELOAD],
     env: {
       SETBLOCK_EDGE_PORT: String(port),
+      SETBLOCK_METRICS_PORT: '0',
       SETBLOCK_MODEL: bundledModel,
       SETBLOCK_DATABASE: path.join(root, 'edge.sqlite'),
       SETBLOCK_JOB_SECRET: JOB_SECRET,

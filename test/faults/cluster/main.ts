@@ -2,11 +2,11 @@
  * Breaks a cluster of workers and an edge, each a process of its own, in every way it knows, while
  * clients hold conversations whose answers are known beforehand.
  *
- *   npm run test:faults:cluster -- [--faults 500] [--seed 7] [--workers 4]
+ *   npm run test:faults:cluster -- [--faults 500] [--seed 7] [--workers 4] [--json <file>]
  *
  * The last line is JSON. Exit code 1 if a promise was broken.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     faults: { type: 'string', default: '500' },
     seed: { type: 'string', default: '7' },
     workers: { type: 'string', default: '4' },
+    json: { type: 'string' },
   },
 })
 const [faults, seed, workers] = [values.faults, values.seed, values.workers].map(Number)
@@ -37,7 +38,9 @@ try {
     say: (line) => process.stdout.write(`${line}\n`),
   })
   const seconds = Math.round((performance.now() - startedMs) / 1000)
-  process.stdout.write(`${JSON.stringify({ seed, ...provenance(), seconds, ...report })}\n`)
+  const whole = { seed, ...provenance(), seconds, ...report }
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(whole, null, 1)}\n`)
+  process.stdout.write(`${JSON.stringify(whole)}\n`)
   process.exitCode = report.violationsTotal === 0 ? 0 : 1
 } finally {
   await rm(root, { recursive: true, force: true })

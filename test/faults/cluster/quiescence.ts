@@ -10,7 +10,7 @@ const POLL_MS = 200
 /** Handles that a service may hold beyond those it had when it was new: connections kept alive. */
 const HANDLES_MAX = 64
 
-interface Readiness {
+export interface Readiness {
   readonly status: string
   readonly activeJobs: number
   readonly scheduler: { running: number; queued: number; freeSequences: number }

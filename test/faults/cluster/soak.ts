@@ -4,12 +4,11 @@
  *   npm run soak -- [--minutes 10] [--rate 4] [--workers 4] [--seed 1] [--json <file>]
  *   npm run soak -- --requests 2500 [--clients 4]
  *
- * `--rate`: requests that arrive in a second, whether the others have been answered or not.
- * `--requests`: so many instead, each client waiting for its answers. Prints
- * the memory of each process over time, how evenly the workers share the work, and how many turns
- * of a session stayed with its worker. The last line is JSON. Exit code 1 if memory grew by more
- * than 2 MB a minute in the second half, a job was left, a slot was not free, an answer was wrong,
- * or fewer than 99 % of turns stayed.
+ * `--rate`: requests that arrive in a second, whether the others have been answered or not; `npm run load --
+ * --workers 4 --find-knee` on the same cores says what they can take. `--requests`: so many instead, each client waiting
+ * for its answers. Prints the memory of each process over time, how evenly the workers share the work, and how many
+ * turns of a session stayed with its worker. The last line is JSON. Exit code 1 if memory grew by more than 2 MB a minute
+ * in the second half, a job was left, a slot was not free, an answer was wrong, or fewer than 99 % of turns stayed.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,7 +21,12 @@ import { Affinity } from './affinity.ts'
 import { Cluster } from './cluster.ts'
 import { answerAll, type Expected } from './conversations.ts'
 import { Findings } from './findings.ts'
-import { residentMb, slopeMbPerMinute, type MemorySample } from './process-memory.ts'
+import {
+  describeMemory,
+  nodeMemory,
+  type NodeMemorySample,
+  type WatchedProcess,
+} from './process-memory.ts'
 import { checkQuiescence } from './quiescence.ts'
 import { Arrivals } from './arrivals.ts'
 
@@ -67,9 +71,16 @@ try {
   const findings = new Findings((line) => process.stdout.write(`${line}\n`))
   const random = new Random(seed)
   const arrivals = new Arrivals({ cluster, expected, findings, random, key })
-  const names = ['edge', ...cluster.seats.map((_, index) => `worker ${index}`)]
-  const pids = [cluster.edge.pid, ...cluster.seats.map(({ worker }) => worker.pid)]
-  const samples: MemorySample[][] = names.map(() => [])
+  const watched: WatchedProcess[] = [
+    { name: 'edge', pid: cluster.edge.pid, metricsUrl: String(cluster.edge.ready['metricsUrl']) },
+    ...cluster.seats.map(({ worker }, index) => ({
+      name: `worker ${index}`,
+      pid: worker.pid,
+      metricsUrl: `${worker.url}/metrics`,
+    })),
+  ]
+  const samples: NodeMemorySample[][] = watched.map(() => [])
+  const freeSlots = { before: await cluster.freeSlots(), after: [] as number[] }
   const startedMs = performance.now()
   const elapsedMinutes = (): number => (performance.now() - startedMs) / 60_000
   const over = new AbortController()
@@ -81,19 +92,21 @@ try {
   while (!over.signal.aborted) {
     await Promise.race([sleep(SAMPLE_MS), ended])
     const minute = elapsedMinutes()
-    pids.forEach((pid, index) => samples[index]!.push({ minute, residentMb: residentMb(pid) }))
+    for (const [index, each] of watched.entries()) {
+      samples[index]!.push(await nodeMemory(each, minute))
+    }
     if (samples[0]!.length % SAY_EVERY !== 0) continue
-    const memory = samples.map((each) => Math.round(each.at(-1)!.residentMb)).join(' ')
+    const megabytes = samples.map((each) => Math.round(each.at(-1)!.residentMb)).join(' ')
     const { turns, moved } = affinity
     process.stdout.write(
       `minute ${minute.toFixed(1)}: ${arrivals.asked} asked, ${arrivals.open} open, ` +
-        `${turns} turns, ${moved} moved, MB ${memory}\n`,
+        `${turns} turns, ${moved} moved, MB ${megabytes}\n`,
     )
   }
   const handlesMax = await checkQuiescence(cluster, [], findings)
-  const late = samples.map((each) => each.slice(each.length >> 1))
-  const slopes = Object.fromEntries(
-    names.map((name, index) => [name, Number(slopeMbPerMinute(late[index]!).toFixed(3))]),
+  freeSlots.after = await cluster.freeSlots()
+  const memory = Object.fromEntries(
+    watched.map(({ name }, index) => [name, describeMemory(samples[index]!)]),
   )
   const report = {
     seed,
@@ -104,12 +117,12 @@ try {
     asked: arrivals.asked,
     answers: findings.counts,
     errors: findings.errors,
-    slopeMbPerMinute: slopes,
-    residentMbMax: samples.map((each) => Math.round(Math.max(...each.map((s) => s.residentMb)))),
+    memory,
     sessionTurns: affinity.turns,
     turnsMoved: affinity.moved,
     turnsStayed: affinity.stayed,
     turnsByWorker: affinity.bySeat,
+    freeSlots,
     handlesMax,
     violations: findings.violations,
     examples: findings.examples,
@@ -118,8 +131,12 @@ try {
   if (values.json !== undefined)
     await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`)
   process.stdout.write(`${line}\n`)
-  const flat = Object.values(slopes).every((slope) => slope <= SLOPE_MAX)
-  process.exitCode = flat && findings.total === 0 && affinity.stayed >= STAYED_MIN ? 0 : 1
+  const flat = Object.values(memory).every(
+    ({ slopeMbPerMinute }) => slopeMbPerMinute.secondHalf <= SLOPE_MAX,
+  )
+  const balanced = freeSlots.before.join() === freeSlots.after.join()
+  const good = flat && balanced && findings.total === 0 && affinity.stayed >= STAYED_MIN
+  process.exitCode = good ? 0 : 1
 } finally {
   await cluster.close()
   await rm(root, { recursive: true, force: true })
