@@ -26,8 +26,10 @@ async function build(folder: string, out: string, target: string): Promise<objec
   const targets = [target]
   const report = await buildModel({ folder, out, targets, source: { contextLength: CONTEXT } })
   const seconds = (performance.now() - startMs) / 1000
+  const { user, system } = process.cpuUsage()
+  const cpuSeconds = (user + system) / 1e6
   const { checkpointBytes, graphs } = report
-  return { seconds, checkpointBytes, graphBytes: graphs[0]?.bytes }
+  return { seconds, cpuSeconds, checkpointBytes, graphBytes: graphs[0]?.bytes }
 }
 
 async function serve(folder: string, rows: readonly number[]): Promise<object> {

@@ -19,6 +19,8 @@ const ROWS = '1,16,32'
 
 interface BuildFacts {
   readonly seconds: number
+  /** Of all threads: what is left to compare where other programs share the machine. */
+  readonly cpuSeconds: number
   readonly checkpointBytes: number
   readonly graphBytes: number
   readonly peakRssBytes: number
@@ -54,7 +56,7 @@ try {
   const bytesPerSecond = built.checkpointBytes / built.seconds
   process.stdout.write(
     `${name}: ${gigabytes(built.checkpointBytes)} of weights to ${target} in ${built.seconds.toFixed(1)} s, ` +
-      `${Math.round(bytesPerSecond / 1e6)} MB/s, peak ${gigabytes(built.peakRssBytes)}\n`,
+      `${Math.round(bytesPerSecond / 1e6)} MB/s, ${built.cpuSeconds.toFixed(1)} s of processor time, peak ${gigabytes(built.peakRssBytes)}\n`,
   )
   const served = values.serve ? await runStep<ServeFacts>('serve', model, ROWS) : undefined
   if (served !== undefined) print(served)
