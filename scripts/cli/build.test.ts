@@ -37,7 +37,7 @@ test('builds a sharded checkpoint for two targets, and says what the added mask 
     stderr,
     /^note: the mask token was added as id 100 and never trained: only mode ntp/m,
   )
-  assert.match(stderr, /^note: its tokenizer is not byte-level/m)
+  assert.match(stderr, /^note: tokenizer\.json pre_tokenizer is not ByteLevel: /m)
   assert.match(stderr, /^checkpoint: 100 % of /m)
   assert.ok((await readdir(path.join(folder, 'out'))).includes('setblock.json'))
 })

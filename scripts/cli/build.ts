@@ -34,7 +34,10 @@ export function notes({ addedMaskId, isTokenizerForeign, manifest }: BuildReport
     )
   }
   if (isTokenizerForeign) {
-    lines.push('its tokenizer is not byte-level: the edge cannot turn text into its tokens.')
+    lines.push(
+      'tokenizer.json pre_tokenizer is not ByteLevel: the worker can serve this model, but the edge refuses to start with ' +
+        'it, because it turns text into tokens of byte-level vocabularies only (as of Llama 3 and Qwen, not of Llama 2).',
+    )
   }
   if (manifest.graphs.some(({ provider }) => provider === 'cuda')) {
     lines.push('graphs for CUDA were never run on CUDA by those who wrote this program.')

@@ -47,7 +47,16 @@ test('only template text can hold special tokens', () => {
   assert.ok(ids.every((id) => id > TINY.end))
 })
 
-test('a vocabulary that is not byte-level is refused where it is read', async () => {
+test('a tokenizer that is not byte-level is refused by the field that says so', async () => {
+  const file = await readJson<object>('tokenizer.json')
+  for (const pre_tokenizer of [null, { type: 'Metaspace' }]) {
+    const refused = { ...file, pre_tokenizer }
+    const message = /^tokenizer\.json pre_tokenizer: is not ByteLevel; .*Llama 2/
+    assert.throws(() => createTextTokenizer(refused, {}), { message })
+  }
+})
+
+test('a token that is not spelled in bytes is refused where it is read', async () => {
   const file = await readJson<{ model: { vocab: Record<string, number> } }>('tokenizer.json')
   const [token, id] = Object.entries(file.model.vocab).at(-1)!
   delete file.model.vocab[token]

@@ -20,9 +20,10 @@ export interface TextTokenizer {
 
 /**
  * Builds a tokenizer from parsed `tokenizer.json` and `tokenizer_config.json`.
- * Throws Error when the vocabulary is not byte-level.
+ * Throws Error naming the field when the vocabulary is not byte-level.
  */
 export function createTextTokenizer(file: object, config: object): TextTokenizer {
+  assertByteLevel(file)
   const library = new Tokenizer(file, config)
   const { model, normalizer, pre_tokenizer: preTokenizer } = library
   if (model === null || preTokenizer === null) throw new Error('the tokenizer has no model')
@@ -68,4 +69,14 @@ export function createTextTokenizer(file: object, config: object): TextTokenizer
       })
     },
   }
+}
+
+/** Tokens of other vocabularies, such as SentencePiece's of Llama 2, are not spelled in bytes. */
+function assertByteLevel(file: object): void {
+  const preTokenizer = 'pre_tokenizer' in file ? file.pre_tokenizer : null
+  if (JSON.stringify(preTokenizer).includes('"ByteLevel"')) return
+  throw new Error(
+    'tokenizer.json pre_tokenizer: is not ByteLevel; only byte-level vocabularies (as of Llama 3 ' +
+      'and Qwen, not of Llama 2) can be turned into text',
+  )
 }
