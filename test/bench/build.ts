@@ -60,7 +60,7 @@ try {
   )
   const served = values.serve ? await runStep<ServeFacts>('serve', model, ROWS) : undefined
   if (served !== undefined) print(served)
-  await saveAndPrint(`build-${name}`, {
+  await saveAndPrint(`build-${name}-${target}`, {
     ...before,
     bench: 'build',
     model: name,
