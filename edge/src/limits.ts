@@ -29,6 +29,9 @@ export type EdgeLimits = { readonly [Name in keyof Limits]: number } & {
   readonly workerEjectMsMax: number
   /** Jobs that wait for one worker's verdict; it is offered no more until it has answered. */
   readonly workerVerdictsMax: number
+  /** The same for a worker whose last verdict took longer than so many milliseconds. */
+  readonly workerLateVerdictsMax: number
+  readonly workerLateVerdictMs: number
   /** For how long a worker's word that it is full saves asking it again. */
   readonly workerFullMs: number
   readonly apiKeyCharactersMax: number
@@ -102,6 +105,8 @@ export const edgeLimits: EdgeLimits = Object.freeze({
   workerEjectMs: 2_000,
   workerEjectMsMax: 60_000,
   workerVerdictsMax: 64,
+  workerLateVerdictsMax: 8,
+  workerLateVerdictMs: 1_000,
   workerFullMs: 50,
   apiKeyCharactersMax: 256,
   requestIdCharactersMax: 128,
@@ -154,9 +159,9 @@ assert(
     `(${edgeLimits.queueLengthMax}): no worker could take such a request`,
 )
 assert(
-  edgeLimits.choicesMax <= edgeLimits.workerVerdictsMax,
-  `choicesMax (${edgeLimits.choicesMax}) must not exceed workerVerdictsMax ` +
-    `(${edgeLimits.workerVerdictsMax}): one request could ask for more than may wait`,
+  edgeLimits.choicesMax <= edgeLimits.workerLateVerdictsMax,
+  `choicesMax (${edgeLimits.choicesMax}) must not exceed workerLateVerdictsMax ` +
+    `(${edgeLimits.workerLateVerdictsMax}): one request could ask for more than may wait`,
 )
 assert(
   edgeLimits.workerAnswerMs <= edgeLimits.jobTokenLifetimeMs,

@@ -55,6 +55,7 @@ test('what a worker may say reaches the client, what is between us does not', as
     [refusal(401, 'invalid_job_token'), 503, 'worker_unavailable'],
     [refusal(413, 'request_too_large'), 500, 'internal_error'],
     [{ status: 502, body: '<html>bad gateway</html>' }, 503, 'worker_unavailable'],
+    [{ status: 408, body: '' }, 503, 'worker_unavailable'],
     [{ status: 404, body: '{}' }, 500, 'internal_error'],
     [{ status: 200, body: '' }, 503, 'worker_unavailable'],
     [{ status: 503, body: 'x'.repeat(100_000) }, 503, 'worker_unavailable'],

@@ -53,7 +53,8 @@ export async function readRefusal(response: WorkerResponse, bytesMax: number): P
   const parsed = errorEnvelopeSchema.safeParse(await readJson(response, bytesMax))
   const { status } = response
   if (!parsed.success) {
-    const code = status >= 500 ? 'worker_unavailable' : 'internal_error'
+    // 408 is a server's own word that the request did not arrive in time, so nothing has begun.
+    const code = status >= 500 || status === 408 ? 'worker_unavailable' : 'internal_error'
     return new ApiError(code, 'the model worker could not take the request', {
       cause: new Error(`a worker answered ${status} without an error envelope`),
     })

@@ -4,7 +4,13 @@ import { ApiError } from '@setblock/shared'
 import type { WithheldReason } from '../metrics/edge-metrics.ts'
 import { createWorkerRoom } from './worker-room.ts'
 
-const LIMITS = { workerVerdictsMax: 2, workerFullMs: 50, workersMax: 3 }
+const LIMITS = {
+  workerVerdictsMax: 2,
+  workerLateVerdictsMax: 1,
+  workerLateVerdictMs: 1_000,
+  workerFullMs: 50,
+  workersMax: 3,
+}
 const FULL = { code: 'overloaded', message: 'the queue is full', retryAfterSeconds: 7 }
 const full = () => new ApiError('overloaded', FULL.message, { retryAfterSeconds: 7 })
 
@@ -54,6 +60,25 @@ test('a worker that does not answer is offered no more than a bounded number of 
   verdict.resolve('taken')
   assert.deepEqual(await Promise.all(offers), ['taken', 'taken'])
   assert.equal(await room.offer('a', () => Promise.resolve('again')), 'again')
+})
+
+test('a worker that answers late is offered fewer, until it answers in time again', async () => {
+  const { room, time, withheld } = setUp()
+  const verdicts = [1, 2, 3].map(() => Promise.withResolvers<string>())
+  const ask = (index: number) => room.offer('a', () => verdicts[index]!.promise)
+  const offers = [ask(0), ask(1)]
+  time.now += LIMITS.workerLateVerdictMs + 1
+  verdicts[0]!.resolve('late')
+  await offers[0]
+  assert.throws(() => room.assertAny(['a']), { code: 'overloaded' })
+  assert.deepEqual(withheld, ['unanswered'])
+  verdicts[1]!.resolve('late too')
+  await offers[1]
+  const third = ask(2)
+  verdicts[2]!.resolve('in time')
+  await third
+  offers.push(room.offer('a', () => new Promise(() => undefined)))
+  room.assertAny(['a'])
 })
 
 test('other failures say nothing about room, and leave none behind', async () => {

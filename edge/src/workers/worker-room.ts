@@ -7,6 +7,8 @@ import type { EdgeMetrics, WithheldReason } from '../metrics/edge-metrics.ts'
 interface Standing {
   /** Jobs that wait for its verdict. */
   waiting: number
+  /** How long the last verdict took, milliseconds. */
+  verdictMs: number
   /** Milliseconds of the clock until which its last refusal holds; 0: it has taken a job since. */
   fullUntil: number
   /** What it refused with. */
@@ -15,8 +17,8 @@ interface Standing {
 
 /**
  * Which workers may be offered a job. A worker that has just refused one for lack of room would refuse the next one
- * too, and one that has not answered many will not answer one more soon: such a job is refused here, before it has cost
- * either side anything. Otherwise a flood waits where nobody can refuse it, in event loops and sockets.
+ * too, and one that has not answered many, or answers late, will not answer one more soon: such a job is refused here,
+ * before it has cost either side anything. Otherwise a flood waits where nobody can refuse it, in event loops and sockets.
  */
 export interface WorkerRoom {
   /** @throws ApiError `overloaded` if none of these may be offered a job; an empty list passes */
@@ -25,9 +27,18 @@ export interface WorkerRoom {
   offer<Answer>(url: string, ask: () => Promise<Answer>): Promise<Answer>
 }
 
+type RoomLimits = Pick<
+  EdgeLimits,
+  | 'workerVerdictsMax'
+  | 'workerLateVerdictsMax'
+  | 'workerLateVerdictMs'
+  | 'workerFullMs'
+  | 'workersMax'
+>
+
 export function createWorkerRoom(options: {
   clock: Clock
-  limits: Pick<EdgeLimits, 'workerVerdictsMax' | 'workerFullMs' | 'workersMax'>
+  limits: RoomLimits
   metrics: Pick<EdgeMetrics, 'withheld'>
 }): WorkerRoom {
   const { clock, limits, metrics } = options
@@ -37,8 +48,9 @@ export function createWorkerRoom(options: {
   function obstacle(url: string): { reason: WithheldReason; error: ApiError } | undefined {
     const standing = standings.get(url)
     if (standing === undefined) return undefined
-    const { waiting, fullUntil, refusal } = standing
-    if (waiting >= limits.workerVerdictsMax) {
+    const { waiting, verdictMs, fullUntil, refusal } = standing
+    const late = verdictMs > limits.workerLateVerdictMs
+    if (waiting >= (late ? limits.workerLateVerdictsMax : limits.workerVerdictsMax)) {
       const text = `the model worker has yet to answer ${waiting} requests`
       return { reason: 'unanswered', error: new ApiError('overloaded', text) }
     }
@@ -49,7 +61,12 @@ export function createWorkerRoom(options: {
   }
 
   function enter(url: string): Standing {
-    const standing = standings.get(url) ?? { waiting: 0, fullUntil: 0, refusal: undefined }
+    const standing = standings.get(url) ?? {
+      waiting: 0,
+      verdictMs: 0,
+      fullUntil: 0,
+      refusal: undefined,
+    }
     // Latest last: a worker that is gone for good is forgotten some time.
     standings.delete(url)
     standings.set(url, standing)
@@ -80,6 +97,7 @@ export function createWorkerRoom(options: {
         throw found.error
       }
       const standing = enter(url)
+      const offeredAt = clock()
       try {
         const answer = await ask()
         standing.fullUntil = 0
@@ -92,6 +110,7 @@ export function createWorkerRoom(options: {
         throw error
       } finally {
         standing.waiting -= 1
+        standing.verdictMs = clock() - offeredAt
       }
     },
   }

@@ -9,12 +9,13 @@ import { judge } from './findings.ts'
 import { runCluster } from './run-cluster.ts'
 import type { Seen } from './stream-client.ts'
 
-test('workers and an edge that break all the time: every answer ends once, nothing is lost', async (t) => {
+test('workers that announce themselves, and an edge, break all the time: every answer ends once, nothing is lost', async (t) => {
   const root = await mkdtemp(path.join(tmpdir(), 'setblock-cluster-'))
   t.after(() => rm(root, { recursive: true, force: true }))
   const report = await runCluster({
     root,
     workers: 2,
+    discovery: 'registry',
     faults: 10,
     conversations: 6,
     seed: 11,

@@ -14,7 +14,11 @@ const ADMIN_KEY = 'admin-key-of-the-fault-suite-long-enough'
 const ALLOWANCE = { requests_per_minute: 1_000_000, tokens_per_minute: 1_000_000_000 }
 /** More than the age of what a worker says of its engine, half a second at most. */
 const STATS_AGE_MS = 1_000
+const POLL_MS = 200
 const CLOCK_PRELOAD = path.join(import.meta.dirname, 'clock-preload.cjs')
+
+/** How the edge knows of workers: by its list, or because they announce themselves. */
+export type Discovery = 'static' | 'registry'
 
 export interface ClusterOptions {
   /** For the edge's database, clocks and the like. */
@@ -24,6 +28,8 @@ export interface ClusterOptions {
   readonly workers: number
   /** Megabytes of keys and values between turns, for each worker. */
   readonly memoryMb?: number
+  /** A list by default. */
+  readonly discovery?: Discovery
   /** Sees what goes to each worker, by its index. */
   readonly onRequestBytes?: (seat: number, chunk: Buffer) => void
 }
@@ -79,8 +85,10 @@ export class Seat {
 
 const portOf = (worker: WorkerProcess): number => Number(new URL(worker.url).port)
 
-async function takeSeat(options: ClusterOptions, index: number): Promise<Seat> {
-  const { root, sessionsFolder: folder, memoryMb } = options
+async function takeSeat(options: ClusterOptions, index: number, edgeUrl: string): Promise<Seat> {
+  const { root, sessionsFolder: folder, memoryMb, discovery } = options
+  const proxy = await FaultProxy.start((chunk) => options.onRequestBytes?.(index, chunk))
+  const announcing = { SETBLOCK_EDGE_URL: edgeUrl, SETBLOCK_ADVERTISE_URL: proxy.url }
   const clockFile = path.join(root, `worker-${index}.clock`)
   const start = (): Promise<WorkerProcess> =>
     WorkerProcess.start({
@@ -88,13 +96,14 @@ async function takeSeat(options: ClusterOptions, index: number): Promise<Seat> {
       ...(folder !== undefined && { folder }),
       ...(memoryMb !== undefined && { memoryMb }),
       diskMb: 16,
-      env: { SETBLOCK_TEST_CLOCK_FILE: clockFile },
+      env: {
+        SETBLOCK_TEST_CLOCK_FILE: clockFile,
+        ...(discovery === 'registry' && announcing),
+      },
       nodeArgs: ['--require', CLOCK_PRELOAD],
     })
   const worker = await start()
-  const proxy = await FaultProxy.start(portOf(worker), (chunk) =>
-    options.onRequestBytes?.(index, chunk),
-  )
+  proxy.targetPort = portOf(worker)
   return new Seat(worker, proxy, { clockFile, start })
 }
 
@@ -103,26 +112,41 @@ export class Cluster {
   readonly seats: readonly Seat[]
   /** Where the edge answers; stays the same when it is started anew. */
   readonly url: string
-  readonly #root: string
+  readonly #options: ClusterOptions
   #edge: ServiceProcess
   #outages = 0
   #edgeUp = true
 
-  private constructor(seats: readonly Seat[], root: string, url: string, edge: ServiceProcess) {
+  private constructor(
+    options: ClusterOptions,
+    { seats, url, edge }: { seats: readonly Seat[]; url: string; edge: ServiceProcess },
+  ) {
+    this.#options = options
     this.seats = seats
-    this.#root = root
     this.url = url
     this.#edge = edge
   }
 
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const { root, workers } = options
-    const seats = await Promise.all(
-      Array.from({ length: workers }, (_, index) => takeSeat(options, index)),
-    )
     const port = await findPort({ host: '127.0.0.1', port: 0, option: 'none' })
-    const edge = await startEdge(root, port, seats)
-    return new Cluster(seats, root, `http://127.0.0.1:${port}`, edge)
+    const url = `http://127.0.0.1:${port}`
+    const seats = await Promise.all(
+      Array.from({ length: options.workers }, (_, index) => takeSeat(options, index, url)),
+    )
+    const edge = await startEdge(options, port, seats)
+    const cluster = new Cluster(options, { seats, url, edge })
+    await cluster.#allKnown()
+    return cluster
+  }
+
+  /** Resolves when the edge knows every worker: who announces itself takes some seconds. */
+  async #allKnown(): Promise<void> {
+    for (;;) {
+      const response = await fetch(`${this.url}/readyz`)
+      const { workers } = (await response.json()) as { workers: { ready: number } }
+      if (workers.ready === this.seats.length) return
+      await sleep(POLL_MS)
+    }
   }
 
   get edge(): ServiceProcess {
@@ -143,12 +167,12 @@ export class Cluster {
     this.#edgeUp = false
     await this.#edge.end(signal)
     await new Promise((resolve) => setTimeout(resolve, absentMs))
-    this.#edge = await startEdge(this.#root, Number(new URL(this.url).port), this.seats)
+    this.#edge = await startEdge(this.#options, Number(new URL(this.url).port), this.seats)
     this.#edgeUp = true
   }
 
   setEdgeClock(offsetMs: number): void {
-    writeFileSync(edgeClock(this.#root), String(offsetMs))
+    writeFileSync(edgeClock(this.#options.root), String(offsetMs))
   }
 
   /** Sequences that each worker could give to a job, when all jobs have ended. */
@@ -179,7 +203,12 @@ export class Cluster {
 
 const edgeClock = (root: string): string => path.join(root, 'edge.clock')
 
-function startEdge(root: string, port: number, seats: readonly Seat[]): Promise<ServiceProcess> {
+function startEdge(
+  { root, discovery = 'static' }: ClusterOptions,
+  port: number,
+  seats: readonly Seat[],
+): Promise<ServiceProcess> {
+  const listed = seats.map(({ proxy }) => proxy.url).join()
   return ServiceProcess.start({
     script: path.join(repository, 'edge', 'src', 'node.ts'),
     nodeArgs: ['--require', CLOCK_PRELOAD],
@@ -190,7 +219,8 @@ function startEdge(root: string, port: number, seats: readonly Seat[]): Promise<
       SETBLOCK_DATABASE: path.join(root, 'edge.sqlite'),
       SETBLOCK_JOB_SECRET: JOB_SECRET,
       SETBLOCK_ADMIN_KEY: ADMIN_KEY,
-      GPU_WORKERS: seats.map(({ proxy }) => proxy.url).join(),
+      GPU_WORKERS: discovery === 'static' ? listed : 'registry',
+      SETBLOCK_WORKER_HOSTS: '127.0.0.1',
       SETBLOCK_TEST_CLOCK_FILE: edgeClock(root),
     },
   })

@@ -21,23 +21,21 @@ export class FaultProxy {
   readonly #sockets = new Set<Socket>()
   readonly #way: Way = { ...PERFECT }
   readonly #healed = new Set<() => void>()
-  /** Port of the service on this host; it may change while connections are open. */
-  targetPort: number
+  /** Port of the service on this host; it may change while connections are open. 0: there is none yet. */
+  targetPort = 0
 
   readonly #onRequestBytes: (chunk: Buffer) => void
 
-  private constructor(targetPort: number, onRequestBytes: (chunk: Buffer) => void) {
-    this.targetPort = targetPort
+  private constructor(onRequestBytes: (chunk: Buffer) => void) {
     this.#onRequestBytes = onRequestBytes
     this.#server = createServer((client) => this.#accept(client))
   }
 
   /** `onRequestBytes` sees what goes to the service. */
   static async start(
-    targetPort: number,
     onRequestBytes: (chunk: Buffer) => void = () => undefined,
   ): Promise<FaultProxy> {
-    const proxy = new FaultProxy(targetPort, onRequestBytes)
+    const proxy = new FaultProxy(onRequestBytes)
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
     return proxy
   }

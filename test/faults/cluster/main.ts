@@ -2,7 +2,8 @@
  * Breaks a cluster of workers and an edge, each a process of its own, in every way it knows, while
  * clients hold conversations whose answers are known beforehand.
  *
- *   npm run test:faults:cluster -- [--faults 500] [--seed 7] [--workers 4] [--json <file>]
+ *   npm run test:faults:cluster -- [--faults 500] [--seed 7] [--workers 4] [--discovery static|registry]
+ *     [--json <file>]
  *
  * The last line is JSON. Exit code 1 if a promise was broken.
  */
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     faults: { type: 'string', default: '500' },
     seed: { type: 'string', default: '7' },
     workers: { type: 'string', default: '4' },
+    discovery: { type: 'string', default: 'static' },
     json: { type: 'string' },
   },
 })
@@ -35,6 +37,7 @@ try {
     workers: workers!,
     faults: faults!,
     seed: seed!,
+    discovery: values.discovery === 'registry' ? 'registry' : 'static',
     say: (line) => process.stdout.write(`${line}\n`),
   })
   const seconds = Math.round((performance.now() - startedMs) / 1000)

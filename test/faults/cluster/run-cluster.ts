@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { Random } from '../random.ts'
-import { Cluster } from './cluster.ts'
+import { Cluster, type Discovery } from './cluster.ts'
 import { answerAll, CONVERSATIONS, type Expected } from './conversations.ts'
 import { Disk } from './disk.ts'
 import { planFaults } from './fault-plan.ts'
@@ -19,11 +19,13 @@ export interface ClusterRunOptions {
   readonly seed: number
   /** Different conversations that clients hold; all there are by default. */
   readonly conversations?: number
+  readonly discovery?: Discovery
   readonly say: (line: string) => void
 }
 
 export interface ClusterReport {
   readonly workers: number
+  readonly discovery: Discovery
   readonly counts: Readonly<Record<string, number>>
   /** Errors that clients were told, by code. */
   readonly errors: Readonly<Record<string, number>>
@@ -43,10 +45,11 @@ const SAY_EVERY = 25
 /** Four kinds of clients and a stranger against a cluster that is broken all the time. */
 export async function runCluster(options: ClusterRunOptions): Promise<ClusterReport> {
   const { root, workers, faults, seed, say, conversations = CONVERSATIONS.length } = options
+  const { discovery = 'static' } = options
   const expected = await answersOfUndisturbed(path.join(root, 'undisturbed'), conversations)
   const disk = await Disk.mount(root)
   const sessionsFolder = disk?.folder ?? path.join(root, 'sessions')
-  const cluster = await Cluster.start({ root, workers, sessionsFolder, memoryMb: 16 })
+  const cluster = await Cluster.start({ root, workers, discovery, sessionsFolder, memoryMb: 16 })
   const findings = new Findings(say)
   try {
     const injector = new Injector(cluster, disk, findings)
@@ -74,6 +77,7 @@ export async function runCluster(options: ClusterRunOptions): Promise<ClusterRep
     say(`upgraded: ${describe(findings)}`)
     return {
       workers,
+      discovery,
       counts: findings.counts,
       errors,
       errorsWhileUpgrading: difference(findings.errors, errors),
