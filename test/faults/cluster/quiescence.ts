@@ -7,7 +7,7 @@ import type { SessionClient } from './session-client.ts'
 /** Longer than a worker may take to notice that everyone has left. */
 const QUIET_MS_MAX = 60_000
 const POLL_MS = 200
-/** Handles that a service may hold beyond those it had when it was new: connections kept alive. */
+/** Handles that a service may hold when nobody asks: files, listening sockets, a few connections kept alive. */
 const HANDLES_MAX = 64
 
 export interface Readiness {
@@ -49,11 +49,22 @@ export async function checkQuiescence(
     }
   }
   const pids = [cluster.edge.pid, ...cluster.seats.map(({ worker }) => worker.pid)]
-  const handles = pids.map(countHandles)
+  const handles = await Promise.all(pids.map(handlesLeft))
   for (const [index, count] of handles.entries()) {
     if (count > HANDLES_MAX) findings.violate('leak', `process ${index}: ${count} handles`)
   }
   return Math.max(...handles)
+}
+
+/** The handles of a process once connections that nobody uses have been closed, or what is left of them. */
+async function handlesLeft(pid: number): Promise<number> {
+  const deadline = performance.now() + QUIET_MS_MAX
+  let count = countHandles(pid)
+  while (count > HANDLES_MAX && performance.now() < deadline) {
+    await sleep(POLL_MS)
+    count = countHandles(pid)
+  }
+  return count
 }
 
 /** Gives what is left when it takes too long. */
