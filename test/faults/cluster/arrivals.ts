@@ -83,7 +83,18 @@ export class Arrivals {
     if (seen.terminals[0]?.kind !== 'end') return
     sitting.turn += 1
     const done = sitting.turn === CONVERSATIONS[conversation]!.turns.length
-    if (done) this.#sittings.splice(this.#sittings.indexOf(sitting), 1)
+    if (!done) return
+    this.#sittings.splice(this.#sittings.indexOf(sitting), 1)
+    await this.#forget(sitting.id)
+  }
+
+  /** As a client does that will not come back: a tenant has room for so many sessions. */
+  async #forget(id: string): Promise<void> {
+    const { cluster, key, findings } = this.#options
+    const headers = { authorization: `Bearer ${key}` }
+    const url = `${cluster.url}/v1/sessions/${id}`
+    const { status } = await fetch(url, { method: 'DELETE', headers })
+    findings.count(`sessions-forgotten-${status}`)
   }
 
   /** A session that rests, or a new one. */
