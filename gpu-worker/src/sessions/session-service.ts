@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ApiError, limits } from '@setblock/shared'
 import type { SessionModel } from './session-model.ts'
+import { SessionRoom } from './session-room.ts'
 import type { SessionState, SessionStates } from './session-states.ts'
 
 export interface SessionServiceOptions {
@@ -52,9 +53,14 @@ export class SessionService {
   /** Sessions in a turn of this process. Between processes the fence is the store's. */
   readonly #busy = new Set<string>()
   readonly #pruning = new Set<Promise<void>>()
+  readonly #room: SessionRoom
 
   constructor(options: SessionServiceOptions) {
     this.#options = options
+    this.#room = new SessionRoom({
+      count: (tenant) => this.#countLiving(tenant),
+      now: options.now,
+    })
   }
 
   /** @throws ApiError `session_exists`, `session_limit_exceeded` */
@@ -66,7 +72,7 @@ export class SessionService {
     if (before !== undefined && this.#lives(before)) {
       throw new ApiError('session_exists', `id: there is a session ${id} already`, { param: 'id' })
     }
-    await this.#assertRoom(tenant)
+    await this.#room.take(tenant)
     const state = this.#fresh(id, before, ttlMs)
     await this.#options.states.save(tenant, state)
     return state
@@ -130,7 +136,7 @@ export class SessionService {
       const living = before !== undefined && this.#lives(before) ? before : undefined
       if (living === undefined && (turnEndIds !== undefined || ifVersion !== undefined))
         throw notFound(id)
-      if (living === undefined) await this.#assertRoom(tenant)
+      if (living === undefined) await this.#room.take(tenant)
       else assertContinues(living, { model, ifVersion })
       const base = living ?? this.#fresh(id, before, limits.sessionTtlMs)
       const from = living === undefined ? { ...base, version: base.version - 1 } : base
@@ -219,13 +225,12 @@ export class SessionService {
     return !deleted && this.#options.now() - updatedMs < ttlMs
   }
 
-  async #assertRoom(tenant: string): Promise<void> {
+  /** At most so many: only where that could be too many are they read, to leave out the dead. */
+  async #countLiving(tenant: string): Promise<number> {
     const { states } = this.#options
-    if ((await states.count(tenant)) < limits.sessionsPerTenantMax) return
-    const living = (await states.all(tenant)).filter((state) => this.#lives(state)).length
-    if (living < limits.sessionsPerTenantMax) return
-    const text = `session: there are ${living} already, the limit is ${limits.sessionsPerTenantMax}`
-    throw new ApiError('session_limit_exceeded', text, { param: 'session' })
+    const stored = await states.count(tenant)
+    if (stored < limits.sessionsPerTenantMax) return stored
+    return (await states.all(tenant)).filter((state) => this.#lives(state)).length
   }
 
   async #alone<Result>(tenant: string, id: string, work: () => Promise<Result>): Promise<Result> {
