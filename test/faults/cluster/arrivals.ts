@@ -93,8 +93,8 @@ export class Arrivals {
     const { cluster, key, findings } = this.#options
     const headers = { authorization: `Bearer ${key}` }
     const url = `${cluster.url}/v1/sessions/${id}`
-    const { status } = await fetch(url, { method: 'DELETE', headers })
-    findings.count(`sessions-forgotten-${status}`)
+    const response = await fetch(url, { method: 'DELETE', headers }).catch(() => undefined)
+    findings.count(`sessions-forgotten-${response?.status ?? 'broken'}`)
   }
 
   /** A session that rests, or a new one. */
