@@ -24,6 +24,23 @@ test('widens every format exactly, from any aligned place', () => {
   assert.deepEqual([...target], [1, -3.140625, 2 ** -24])
 })
 
+test('widening tells the largest magnitude, wherever it stands, and that a value is not finite', () => {
+  const target = new Float32Array(5)
+  for (const dtype of DTYPES) {
+    for (let place = 0; place < target.length; place++) {
+      const values = Float32Array.of(1, -2, 0, 0.5, -1)
+      values[place] = -3.5
+      assert.equal(widen(narrow(values, dtype), dtype, target), 3.5)
+      assert.deepEqual(target, values)
+      for (const wrong of [Infinity, -Infinity, NaN]) {
+        values[place] = wrong
+        const raw = narrow(values, dtype)
+        assert.ok(!Number.isFinite(widen(raw, dtype, target)), `${dtype} ${wrong} at ${place}`)
+      }
+    }
+  }
+})
+
 test('every half float survives the way to float32 and back', () => {
   const halves = Uint16Array.from({ length: 2 ** 16 }, (_, half) => half).filter(
     (half) => (half & 0x7c00) !== 0x7c00,

@@ -45,13 +45,18 @@ function largestOf(floatBits: Uint32Array): number {
 
 /** bfloat16 is the upper half of a float32. */
 function widenBfloat16(halves: Uint16Array, target: Float32Array): number {
-  const bits = new Uint32Array(target.buffer, target.byteOffset, target.length)
-  let largest = 0
-  for (let i = 0; i < halves.length; i++) {
+  const bits = new Int32Array(target.buffer, target.byteOffset, target.length)
+  const even = halves.length - (halves.length % 2)
+  let largest = even < halves.length ? halves[even]! & 0x7fff : 0
+  if (even < halves.length) bits[even] = halves[even]! << 16
+  // Two in a turn: the turn itself costs as much as a value.
+  for (let i = 0; i < even; i += 2) {
     const half = halves[i]!
+    const next = halves[i + 1]!
     bits[i] = half << 16
-    const magnitude = half & 0x7fff
-    if (magnitude > largest) largest = magnitude
+    bits[i + 1] = next << 16
+    if ((half & 0x7fff) > largest) largest = half & 0x7fff
+    if ((next & 0x7fff) > largest) largest = next & 0x7fff
   }
   return floatOf(largest << 16)
 }

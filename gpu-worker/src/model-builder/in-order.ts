@@ -1,6 +1,6 @@
 /**
- * Results of `make` for each index from `first` to before `end`, in order. At most `ahead` of them
- * are under way or waiting while the caller is busy with an earlier one.
+ * Results of `make` for each index from `first` to before `end`, in order. While the caller is busy
+ * with one, `ahead` others are under way or waiting.
  */
 export async function* inOrder<T>(
   make: (index: number) => Promise<T>,
@@ -8,10 +8,15 @@ export async function* inOrder<T>(
   ahead: number,
 ): AsyncGenerator<T> {
   const underWay: Promise<T>[] = []
+  let next = first
+  const fill = (): void => {
+    while (next < end && underWay.length < ahead) underWay.push(begun(make(next++)))
+  }
   try {
-    for (let next = first; next < end || underWay.length > 0;) {
-      while (next < end && underWay.length < ahead) underWay.push(begun(make(next++)))
-      yield await underWay.shift()!
+    for (fill(); underWay.length > 0;) {
+      const result = await underWay.shift()!
+      fill() // before the caller goes on: whoever made this one would be idle meanwhile
+      yield result
     }
   } finally {
     await Promise.allSettled(underWay)
