@@ -27,7 +27,7 @@ DOCUMENT_CHARACTERS_MAX = 1700  # longer prompts would not fit a training sequen
 HELD_OUT_ONE_IN = 40
 # How often each source is drawn, by documents. A story has ten times the tokens of a sorted list.
 DRAWS = {
-    "snips": 44, "hwu64": 28, "tm4": 2, "nlrx": 24, "scan": 3, "order": 1, "math": 5, "sort": 3, "json": 1, "copy": 5,
+    "snips": 44, "hwu64": 26, "tm4": 3, "nlrx": 22, "scan": 6, "order": 1, "math": 5, "sort": 3, "json": 1, "copy": 5,
     "story": 3, "stories": 1, "story-chat": 2, "chat": 1,
 }  # fmt: skip
 STOP_WORDS = frozenset(

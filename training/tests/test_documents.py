@@ -8,6 +8,7 @@ from setblock_training import corpus, documents
 from setblock_training.augment import PhraseExchange, SlotExchange, piece_of
 from setblock_training.documents import DRAWS, Document, Sampler, encode
 from setblock_training.generators import GENERATORS
+from setblock_training.readings import report
 from setblock_training.tokenizer import ASSISTANT, BOS, END, EOS, MASK, SPECIALS, USER, train_tokenizer
 
 
@@ -105,6 +106,17 @@ def test_an_exchanged_phrase_changes_description_and_expression_alike():
         first, second = re.fullmatch("lines containing (.+) followed by (.+)", sentence).groups()
         assert expression == f".*{piece_of(first)}.*{piece_of(second)}.*.*"
     assert len(seen) > 100
+
+
+def test_a_table_of_readings_is_right_as_often_as_its_most_frequent_reading():
+    either, last = "(([a-z])|([0-9])){2,}", "([a-z])|(([0-9]){2,})"
+    row = lambda expression, split: described("lines with a lower-case letter or a number, 2 or more times", expression) | {"split": split}
+    rows = [row(either, "train")] * 2 + [row(last, "train"), row(either, "test"), row(last, "val")]
+    rows.append(described("lines with a vowel", "[AEIOUaeiou]") | {"split": "test"})  # no training row is like it
+    counted = report(rows, {"[regex] lines with a vowel"})
+    assert counted["templates"] == counted["ambiguous"] == 1
+    assert counted["heldOut"] == {"rows": 3, "table": 0.3333, "hindsight": 0.6667}
+    assert counted["evaluated"] == {"rows": 1, "table": 0.0, "hindsight": 1.0}
 
 
 def test_a_description_that_is_not_understood_is_left_alone():
