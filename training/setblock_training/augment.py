@@ -138,6 +138,7 @@ class PhraseExchange:
             templates = self.templates(row)
             if templates is not None:
                 self.readings.setdefault(templates[0], Counter())[templates[1]] += 1
+        self.sentences = sorted(self.readings)
 
     @staticmethod
     def templates(row: dict[str, str]) -> tuple[str, str] | None:
@@ -155,7 +156,8 @@ class PhraseExchange:
         templates = self.templates(row)
         if templates is None:
             return row["input"], row["output"]
-        sentence = templates[0]
+        # A few templates have most of the rows, and are learned long before the others.
+        sentence = random.choice(self.sentences) if random.random() < RARE_RATE else templates[0]
         readings = self.readings[sentence]
         most = max(readings.values())
         expression = random.choice([reading for reading, times in readings.items() if times == most])
