@@ -33,6 +33,8 @@ export interface Measured {
   /** How many engines should hold the model. */
   readonly engines: number
   readonly cost: readonly CostPoint[]
+  /** Whether the machine was so busy that the cost is rough. */
+  readonly costIsRough: boolean
   readonly wideFromRows: number
 }
 

@@ -38,6 +38,7 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
   const meter = new CostMeter(engine, now, measured?.cost)
   if (measured === undefined) await meter.measure()
   const { cost } = meter
+  const costIsRough = measured?.costIsRough ?? !meter.settled
   const runningMax = Math.min(options.runningMax, engine.limits.sequencesMax)
   const grammars = new Grammars(path.join(modelFolder, manifest.tokenizer.file))
   const scheduler = new Scheduler({
@@ -45,6 +46,7 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
     maskTokenId,
     runningMax,
     cost,
+    costIsRough,
     measureAgain: (mayGoOn) => meter.measureAgain(mayGoOn),
     now,
     onFault,
@@ -70,7 +72,7 @@ async function main(port: MessagePort, options: EngineThreadOptions): Promise<vo
         return scheduler.stop()
     }
   })
-  const found = { engines, cost: cost.points, wideFromRows }
+  const found = { engines, cost: cost.points, costIsRough, wideFromRows }
   send({ type: 'ready', manifest, form, runningMax, measured: found })
   const reporting = reportStats(scheduler, send)
   try {

@@ -43,27 +43,43 @@ test('measured on the engine, the fastest of the rounds; the sequence is given b
   assert.equal(engine.openSequences, 0)
 })
 
-test('an idle engine corrects what was disturbed at start, in few rounds that end early for whoever waits', async () => {
+test('on a machine so busy that few forwards run through, it measures until some have', async () => {
   const engine = new ToyEngine({ missRate: 0 })
   let nowMs = 0
-  let disturbedMs = 2
+  engine.onForward = () => {
+    const heldUpMs = engine.batches.length % 11 === 0 ? 0 : 15
+    nowMs += 1 + rowCount(engine.batches.at(-1)![0]!) / 8 + heldUpMs
+  }
+  const measured = await measureRowCost(engine, () => nowMs)
+  assert.deepEqual(
+    [1, 8, 16, 32, 64].map((rows) => measured.ms(rows)),
+    [1.125, 2, 3, 5, 9],
+  )
+})
+
+test('what was disturbed at start is corrected later, in few rounds that end early for whoever waits', async () => {
+  const engine = new ToyEngine({ missRate: 0 })
+  let nowMs = 0
+  let disturbedMs = 40
   engine.onForward = () => {
     nowMs += 0.5 + rowCount(engine.batches.at(-1)![0]!) / 64 + disturbedMs
   }
   const meter = new CostMeter(engine, () => nowMs)
   await meter.measure()
+  assert.equal(meter.settled, false)
+  assert.equal((await meter.measureAgain(() => true))?.ms(64), 41.5)
   disturbedMs = 0
   const interrupted = await meter.measureAgain(() => false)
-  assert.equal(interrupted?.ms(64), 3.5)
+  assert.equal(interrupted?.ms(64), 41.5)
   assert.equal((await meter.measureAgain(() => true))?.ms(64), 1.5)
   assert.equal((await meter.measureAgain(() => true))?.ms(8), 0.625)
-  let rounds = 3
+  let rounds = 4
   while ((await meter.measureAgain(() => true)) !== undefined) rounds += 1
   assert.equal(rounds, 64)
   assert.equal(engine.openSequences, 0)
 })
 
-test('a slow engine is left alone when it idles', async () => {
+test('a slow engine is left alone after a few lone rows', async () => {
   const engine = new ToyEngine({ missRate: 0 })
   let nowMs = 0
   engine.onForward = () => {
@@ -71,5 +87,8 @@ test('a slow engine is left alone when it idles', async () => {
   }
   const meter = new CostMeter(engine, () => nowMs)
   await meter.measure()
-  assert.equal(await meter.measureAgain(() => true), undefined)
+  const before = engine.batches.length
+  while ((await meter.measureAgain(() => true)) !== undefined);
+  assert.equal(engine.batches.length, before + 8)
+  assert.equal(engine.openSequences, 0)
 })

@@ -46,13 +46,18 @@ const MEASURED_ROWS = [1, 8, 16, 32, 64] as const
 /** Positions cached before the measured rows, so that their attention is in what they cost; less in a short context. */
 const CACHED_ROWS = 256
 
-/** A large model's rounds end here; the first one is always run. */
-const MEASURE_MS_MAX = 300
+/**
+ * Rounds end here; the first one is always run. A small model's take a tenth of it, unless other work holds them up: then
+ * it takes many until each count of rows has run through once.
+ */
+const MEASURE_MS_MAX = 1500
 const ROUNDS_MAX = 16
 
-/** A round this short may be run while the engine idles, and so many of them are. */
-const IDLE_ROUND_MS_MAX = 50
-const IDLE_ROUNDS_MAX = 64
+/** So many rounds more are run later, each if a lone row then takes no longer than this. */
+const LATER_ROUNDS_MAX = 64
+const QUICK_FORWARD_MS_MAX = 5
+/** An engine that was too slow for that so often is a large model's, and left alone. */
+const SLOW_ROUNDS_MAX = 8
 
 /** Measures the curve on an idle engine, which is warm afterwards. */
 export async function measureRowCost(engine: Engine, now: () => number): Promise<RowCost> {
@@ -70,7 +75,9 @@ export class CostMeter {
   readonly #engine: Engine
   readonly #now: () => number
   readonly #fastest: { readonly rows: number; ms: number }[]
-  #idleRounds = 0
+  #settled = false
+  #laterRounds = 0
+  #slowRounds = 0
 
   /** `known`: a curve to begin with. */
   constructor(engine: Engine, now: () => number, known?: readonly CostPoint[]) {
@@ -87,9 +94,15 @@ export class CostMeter {
     return new RowCost(this.#fastest)
   }
 
+  /** Whether all rounds of `measure` were run. Otherwise the curve may be other work's as much as the engine's. */
+  get settled(): boolean {
+    return this.#settled
+  }
+
   async measure(): Promise<void> {
     const startedMs = this.#now()
-    await this.#rounds(ROUNDS_MAX + 1, () => this.#now() - startedMs <= MEASURE_MS_MAX)
+    const rounds = await this.#rounds(ROUNDS_MAX, () => this.#now() - startedMs <= MEASURE_MS_MAX)
+    this.#settled = rounds === ROUNDS_MAX
   }
 
   /**
@@ -97,17 +110,19 @@ export class CostMeter {
    * there is nothing more to learn, or a round takes too long to be run beside work.
    */
   async measureAgain(mayGoOn: () => boolean): Promise<RowCost | undefined> {
-    if (this.#idleRounds >= IDLE_ROUNDS_MAX || this.#roundMs() > IDLE_ROUND_MS_MAX) return undefined
-    this.#idleRounds += 1
-    await this.#rounds(1, () => true, mayGoOn)
+    if (this.#laterRounds >= LATER_ROUNDS_MAX || this.#slowRounds >= SLOW_ROUNDS_MAX)
+      return undefined
+    this.#laterRounds += 1
+    if (await this.#isQuick()) await this.#rounds(1, () => true, mayGoOn)
+    else this.#slowRounds += 1
     return this.cost
   }
 
-  /** By the fastest forwards so far. */
-  #roundMs(): number {
-    const { cost } = this
-    const measuredMs = this.#fastest.reduce((sum, { ms }) => sum + ms, 0)
-    return cost.ms(this.#rowsBehind()) + measuredMs
+  async #isQuick(): Promise<boolean> {
+    const sequence = this.#engine.open()
+    const ms = await this.#time(sequence, 1)
+    this.#engine.close(sequence)
+    return ms <= QUICK_FORWARD_MS_MAX
   }
 
   #rowsBehind(): number {
@@ -115,23 +130,26 @@ export class CostMeter {
     return Math.min(CACHED_ROWS, contextLength - this.#fastest.at(-1)!.rows, rowsMax)
   }
 
+  /** Resolves to the number of rounds that were run. */
   async #rounds(
     count: number,
     nextRound: () => boolean,
     nextForward: () => boolean = () => true,
-  ): Promise<void> {
+  ): Promise<number> {
     const sequence = this.#engine.open()
     const behind = this.#rowsBehind()
     if (behind > 0) {
       await this.#engine.forward([causalRows(sequence, behind, 0)])
       this.#engine.commit(sequence, behind)
     }
-    for (let round = 0; round < count && (round === 0 || nextRound()); round += 1) {
+    let round = 0
+    for (; round < count && (round === 0 || nextRound()); round += 1) {
       for (const point of this.#fastest) {
         if (nextForward()) point.ms = Math.min(point.ms, await this.#time(sequence, point.rows))
       }
     }
     this.#engine.close(sequence)
+    return round
   }
 
   async #time(sequence: number, rows: number): Promise<number> {

@@ -212,3 +212,27 @@ test('an idle scheduler measures on until there is nothing to learn, and serves 
   scheduler.stop()
   await stopped
 })
+
+for (const costIsRough of [true, false]) {
+  const does = costIsRough ? 'measures on now and then' : 'does not measure'
+  test(`between the forwards of its streams, one that knows ${costIsRough ? 'little' : 'enough'} ${does}`, async () => {
+    let asked = 0
+    const { engine, clock, scheduler, events, stopped } = start({
+      runningMax: 2,
+      costIsRough,
+      measureAgain: () => {
+        asked += 1
+        return Promise.resolve(FLAT_COST)
+      },
+    })
+    engine.onForward = () => {
+      clock.nowMs += 500
+    }
+    const seen = await events(job('a'))
+    const forwards = engine.batches.length
+    assert.equal(asked, costIsRough ? Math.floor(forwards / 4) : 0)
+    assert.equal(text(seen).length, 40)
+    scheduler.stop()
+    await stopped
+  })
+}

@@ -18,6 +18,9 @@ export const FAILED_STEPS_MAX = 3
 /** An engine without work for so long measures on what rows cost. */
 const IDLE_MS = 1000
 
+/** How often an engine does so beside its work, if what it knows is rough. */
+const BESIDE_EVERY_MS = 2000
+
 export interface SchedulerOptions {
   readonly engine: Engine
   readonly maskTokenId: number
@@ -30,8 +33,10 @@ export interface SchedulerOptions {
   readonly openGrammar?: (jsonSchema: string) => GrammarPlace
   /** What rows cost on this machine. */
   readonly cost: RowCost
-  /** Measures on, on the idle engine and while `mayGoOn`; undefined: not worth it any more. */
+  /** Measures on, in a free sequence and while `mayGoOn`; undefined: not worth it any more. */
   readonly measureAgain?: (mayGoOn: () => boolean) => Promise<RowCost | undefined>
+  /** Whether `cost` was measured on a busy machine, so that it is to be measured on beside work too. */
+  readonly costIsRough?: boolean
   /** Milliseconds, monotonic within a process lifetime. */
   readonly now: () => number
   /** Told why a forward failed; the jobs themselves only hear of an internal error. */
@@ -59,6 +64,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions
   #cost: RowCost
   #measureAgain: SchedulerOptions['measureAgain']
+  #measuredMs: number
   readonly #queue = new JobQueue()
   #running: JobRun[] = []
   /** Taken from the queue, its known keys and values still on their way into the engine. */
@@ -75,6 +81,7 @@ export class Scheduler {
     this.#options = options
     this.#cost = options.cost
     this.#measureAgain = options.measureAgain
+    this.#measuredMs = options.now()
   }
 
   get stats(): SchedulerStats {
@@ -122,7 +129,10 @@ export class Scheduler {
         await this.#dropLeavers()
         await this.#admit()
         if (this.#running.length === 0) await this.#work()
-        else await this.#step()
+        else {
+          await this.#step()
+          await this.#measureBeside()
+        }
       }
     } finally {
       await this.#failAll(new ApiError('worker_draining', 'the worker is shutting down'))
@@ -140,8 +150,19 @@ export class Scheduler {
     })
     clearTimeout(timer)
     this.#wake = undefined
-    if (!isIdle() || this.#measureAgain === undefined) return
-    const cost = await this.#measureAgain(isIdle)
+    if (isIdle()) await this.#measureOn(isIdle)
+  }
+
+  /** A few forwards between those of the streams, now and then: who is never idle must not stay misled. */
+  async #measureBeside(): Promise<void> {
+    const { costIsRough = false, runningMax, now } = this.#options
+    if (!costIsRough || this.#running.length >= runningMax) return
+    if (now() - this.#measuredMs >= BESIDE_EVERY_MS) await this.#measureOn(() => !this.#stopping)
+  }
+
+  async #measureOn(mayGoOn: () => boolean): Promise<void> {
+    const cost = await this.#measureAgain?.(mayGoOn)
+    this.#measuredMs = this.#options.now()
     if (cost === undefined) this.#measureAgain = undefined
     else this.#cost = cost
   }

@@ -35,7 +35,7 @@ export interface Bench {
 /** A scheduler at work on a toy engine, on a clock that only moves by hand. */
 export function start(
   options: Partial<ToyOptions> &
-    Partial<Pick<SchedulerOptions, 'runningMax' | 'measureAgain'>> = {},
+    Partial<Pick<SchedulerOptions, 'runningMax' | 'measureAgain' | 'costIsRough'>> = {},
 ): Bench {
   const engine = new ToyEngine({ missRate: 0.3, ...options })
   const clock = { nowMs: 0 }
@@ -48,6 +48,7 @@ export function start(
     runningMax,
     cost: FLAT_COST,
     ...(options.measureAgain && { measureAgain: options.measureAgain }),
+    costIsRough: options.costIsRough ?? false,
     now,
     onFault: (error) => faults.push(error),
   })
