@@ -9,7 +9,7 @@ import { JobRun, type Emit, type WaitingJob } from './job-run.ts'
 import { cachedTokensOf, keepBlocks, restoreBlocks, type KvCarry } from './kv-carry.ts'
 import { planRows, PREFILL_ROWS_MAX, rowPrice } from './plan-rows.ts'
 import { predictWorkMs } from './predict-work.ts'
-import type { RowCost } from './row-cost.ts'
+import { MeasuredCost, type MeasuredCostOptions } from './measured-cost.ts'
 import { addForward, noTotals, type StepTotals } from './step-totals.ts'
 
 /** Forwards in a row that may fail before the engine counts as broken. */
@@ -18,10 +18,7 @@ export const FAILED_STEPS_MAX = 3
 /** An engine without work for so long measures on what rows cost. */
 const IDLE_MS = 1000
 
-/** How often an engine does so beside its work, if what it knows is rough. */
-const BESIDE_EVERY_MS = 2000
-
-export interface SchedulerOptions {
+export interface SchedulerOptions extends MeasuredCostOptions {
   readonly engine: Engine
   readonly maskTokenId: number
   /** Jobs that share a forward. */
@@ -31,14 +28,6 @@ export interface SchedulerOptions {
    * @throws ApiError if the schema cannot be enforced.
    */
   readonly openGrammar?: (jsonSchema: string) => GrammarPlace
-  /** What rows cost on this machine. */
-  readonly cost: RowCost
-  /** Measures on, in a free sequence and while `mayGoOn`; undefined: not worth it any more. */
-  readonly measureAgain?: (mayGoOn: () => boolean) => Promise<RowCost | undefined>
-  /** Whether `cost` was measured on a busy machine, so that it is to be measured on beside work too. */
-  readonly costIsRough?: boolean
-  /** Milliseconds, monotonic within a process lifetime. */
-  readonly now: () => number
   /** Told why a forward failed; the jobs themselves only hear of an internal error. */
   readonly onFault: (error: unknown) => void
 }
@@ -62,9 +51,7 @@ export interface SchedulerStats {
  */
 export class Scheduler {
   readonly #options: SchedulerOptions
-  #cost: RowCost
-  #measureAgain: SchedulerOptions['measureAgain']
-  #measuredMs: number
+  readonly #cost: MeasuredCost
   readonly #queue = new JobQueue()
   #running: JobRun[] = []
   /** Taken from the queue, its known keys and values still on their way into the engine. */
@@ -79,9 +66,7 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     assertFits(options)
     this.#options = options
-    this.#cost = options.cost
-    this.#measureAgain = options.measureAgain
-    this.#measuredMs = options.now()
+    this.#cost = new MeasuredCost(options)
   }
 
   get stats(): SchedulerStats {
@@ -103,7 +88,7 @@ export class Scheduler {
 
   submit(job: Job, emit: Emit, carry?: KvCarry): void {
     const { now } = this.#options
-    const workMs = predictWorkMs(job, this.#cost, cachedTokensOf(carry))
+    const workMs = predictWorkMs(job, this.#cost.now, cachedTokensOf(carry))
     this.#queue.add({ job, emit, carry, submittedMs: now() }, workMs)
     this.#wake?.()
   }
@@ -131,7 +116,8 @@ export class Scheduler {
         if (this.#running.length === 0) await this.#work()
         else {
           await this.#step()
-          await this.#measureBeside()
+          const hasRoom = this.#running.length < this.#options.runningMax
+          if (hasRoom) await this.#cost.measureBeside(() => !this.#stopping)
         }
       }
     } finally {
@@ -146,25 +132,11 @@ export class Scheduler {
     let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve) => {
       this.#wake = resolve
-      if (this.#measureAgain !== undefined) timer = setTimeout(resolve, IDLE_MS)
+      if (this.#cost.isOpen) timer = setTimeout(resolve, IDLE_MS)
     })
     clearTimeout(timer)
     this.#wake = undefined
-    if (isIdle()) await this.#measureOn(isIdle)
-  }
-
-  /** A few forwards between those of the streams, now and then: who is never idle must not stay misled. */
-  async #measureBeside(): Promise<void> {
-    const { costIsRough = false, runningMax, now } = this.#options
-    if (!costIsRough || this.#running.length >= runningMax) return
-    if (now() - this.#measuredMs >= BESIDE_EVERY_MS) await this.#measureOn(() => !this.#stopping)
-  }
-
-  async #measureOn(mayGoOn: () => boolean): Promise<void> {
-    const cost = await this.#measureAgain?.(mayGoOn)
-    this.#measuredMs = this.#options.now()
-    if (cost === undefined) this.#measureAgain = undefined
-    else this.#cost = cost
+    if (isIdle()) await this.#cost.measureOn(isIdle)
   }
 
   async #dropLeavers(): Promise<void> {
@@ -244,7 +216,7 @@ export class Scheduler {
 
   /** The jobs that take part in the next forward, with their rows. */
   #planForward(batch: readonly JobRun[]): { run: JobRun; rows: SequenceRows }[] {
-    const cost = this.#cost
+    const cost = this.#cost.now
     const price = rowPrice(
       cost,
       batch.flatMap(({ pace }) => pace ?? []),
