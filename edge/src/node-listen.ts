@@ -44,8 +44,8 @@ export async function listenWide(server: HttpServer, place: Place): Promise<List
 
 /** Whoever shares a port gets a part of its clients, so another program's must not be shared by mistake. */
 async function assertFree(place: Place): Promise<void> {
-  const { close } = await listen(createServer(), place)
-  await close()
+  const alone = await listen(createServer(), place)
+  await alone.close()
 }
 
 async function close(servers: readonly Server[]): Promise<void> {

@@ -47,13 +47,7 @@ export function createPrometheusMetrics(build: {
     labelNames: ['kind'],
     registers,
   })
-  const info = new Gauge({
-    name: 'setblock_edge_build_info',
-    help: 'What runs here; always 1',
-    labelNames: ['version', 'node'],
-    registers,
-  })
-  info.set(build, 1)
+  tellBuild(build, registers)
   // Begun at zero: a counter's first sight of a series is no increase.
   for (const code of Object.keys(ERRORS)) errors.inc({ code }, 0)
   for (const reason of ['full', 'unanswered']) withheld.inc({ reason }, 0)
@@ -66,14 +60,10 @@ export function createPrometheusMetrics(build: {
     buckets: ANSWER,
     labelNames: ['model', 'mode'],
   })
-  const streamed = histogram(
-    'stream_duration_seconds',
-    'From the request to the end of its stream',
-    {
-      buckets: STREAM,
-      labelNames: ['kind'],
-    },
-  )
+  const streamed = histogram('stream_duration_seconds', 'From a request to its stream’s end', {
+    buckets: STREAM,
+    labelNames: ['kind'],
+  })
 
   return {
     contentType: registry.contentType,
@@ -95,4 +85,14 @@ export function createPrometheusMetrics(build: {
     workerAnswered: (code) => workerAnswers.inc({ code }, 1),
     withheld: (reason) => withheld.inc({ reason }, 1),
   }
+}
+
+function tellBuild(build: { version: string; node: string }, registers: Registry[]): void {
+  const info = new Gauge({
+    name: 'setblock_edge_build_info',
+    help: 'What runs here; always 1',
+    labelNames: ['version', 'node'],
+    registers,
+  })
+  info.set(build, 1)
 }

@@ -77,7 +77,7 @@ const SESSION_ASK_NEXT: ReadonlySet<string> = new Set([...GONE, ...LACKS_MODEL])
 const CALL_ASK_NEXT: ReadonlySet<string> = new Set([...GONE, 'session_not_found'])
 
 export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
-  const { fetch, limits, clock } = options
+  const { limits, clock } = options
   const health = createHealthMemory({ clock, limits })
   const posts = createSignedPosts({ ...options, health })
   const loaded = createLoadedModels(options)
@@ -93,24 +93,8 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
     return entries
   }
 
-  /** Where a session lives, and where it goes if its worker is gone. */
-  const homes = (urls: readonly string[], tenant: string, sessionId: string): string[] =>
-    rendezvousOrder(urls, `${tenant}\n${sessionId}`)
-
   const readSession = (response: WorkerResponse) =>
     readSessionAnswer(response, limits.sessionAnswerBytesMax)
-
-  async function isReady(url: string): Promise<boolean> {
-    const { signal } = new AbortController()
-    const request = { method: 'GET', headers: {}, signal, answerMs: limits.readinessMs } as const
-    try {
-      const response = await fetchWithin(fetch, `${url}/readyz`, request)
-      await response.body?.cancel()
-      return response.status === 200
-    } catch {
-      return false
-    }
-  }
 
   return {
     async open(job, call) {
@@ -149,7 +133,7 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
     },
     async readiness() {
       const urls = (await options.directory.list().catch(() => [])).map(({ url }) => url)
-      const answers = await Promise.all(urls.map(isReady))
+      const answers = await Promise.all(urls.map((url) => isReady(url, options)))
       return { ready: answers.filter(Boolean).length, total: urls.length }
     },
     assertRoom: () => room.assertAny(known),
@@ -185,5 +169,25 @@ async function* readEvents(
     const failure = toWorkerError(error)
     if (isFailing(failure)) onBroken()
     throw failure
+  }
+}
+
+/** Where a session lives, and where it goes if its worker is gone. */
+function homes(urls: readonly string[], tenant: string, sessionId: string): string[] {
+  return rendezvousOrder(urls, `${tenant}\n${sessionId}`)
+}
+
+async function isReady(
+  url: string,
+  { fetch, limits }: Pick<WorkerClientOptions, 'fetch' | 'limits'>,
+): Promise<boolean> {
+  const { signal } = new AbortController()
+  const request = { method: 'GET', headers: {}, signal, answerMs: limits.readinessMs } as const
+  try {
+    const response = await fetchWithin(fetch, `${url}/readyz`, request)
+    await response.body?.cancel()
+    return response.status === 200
+  } catch {
+    return false
   }
 }

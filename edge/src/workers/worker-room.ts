@@ -36,6 +36,11 @@ type RoomLimits = Pick<
   | 'workersMax'
 >
 
+interface Obstacle {
+  readonly reason: WithheldReason
+  readonly error: ApiError
+}
+
 export function createWorkerRoom(options: {
   clock: Clock
   limits: RoomLimits
@@ -44,20 +49,9 @@ export function createWorkerRoom(options: {
   const { clock, limits, metrics } = options
   const standings = new Map<string, Standing>()
 
-  /** Why a worker may not be offered a job now, if it may not. */
-  function obstacle(url: string): { reason: WithheldReason; error: ApiError } | undefined {
+  const obstacle = (url: string): Obstacle | undefined => {
     const standing = standings.get(url)
-    if (standing === undefined) return undefined
-    const { waiting, verdictMs, fullUntil, refusal } = standing
-    const late = verdictMs > limits.workerLateVerdictMs
-    if (waiting >= (late ? limits.workerLateVerdictsMax : limits.workerVerdictsMax)) {
-      const text = `the model worker has yet to answer ${waiting} requests`
-      return { reason: 'unanswered', error: new ApiError('overloaded', text) }
-    }
-    const leftMs = fullUntil - clock()
-    // More is left than there was: the clock has been set back.
-    if (refusal === undefined || leftMs <= 0 || leftMs > limits.workerFullMs) return undefined
-    return { reason: 'full', error: refusal }
+    return standing && obstacleOf(standing, clock(), limits)
   }
 
   function enter(url: string): Standing {
@@ -80,7 +74,7 @@ export function createWorkerRoom(options: {
 
   return {
     assertAny(urls) {
-      let first: ReturnType<typeof obstacle>
+      let first: Obstacle | undefined
       for (const url of urls) {
         const found = obstacle(url)
         if (found === undefined) return
@@ -114,4 +108,18 @@ export function createWorkerRoom(options: {
       }
     },
   }
+}
+
+/** Why a worker that stands like this may not be offered a job now, if it may not. */
+function obstacleOf(standing: Standing, nowMs: number, limits: RoomLimits): Obstacle | undefined {
+  const { waiting, verdictMs, fullUntil, refusal } = standing
+  const late = verdictMs > limits.workerLateVerdictMs
+  if (waiting >= (late ? limits.workerLateVerdictsMax : limits.workerVerdictsMax)) {
+    const text = `the model worker has yet to answer ${waiting} requests`
+    return { reason: 'unanswered', error: new ApiError('overloaded', text) }
+  }
+  const leftMs = fullUntil - nowMs
+  // More is left than there was: the clock has been set back.
+  if (refusal === undefined || leftMs <= 0 || leftMs > limits.workerFullMs) return undefined
+  return { reason: 'full', error: refusal }
 }
