@@ -47,7 +47,7 @@ test('a worker that announces itself gets jobs, until it leaves', async (t) => {
   await announce()
   await announce({ state: 'leaving' })
   assert.equal(await complete(), 503)
-  const changes = log.filter(({ path }) => path === PATH).map(({ outcome }) => outcome)
+  const changes = log.filter(({ route }) => route === PATH).map(({ outcome }) => outcome)
   assert.deepEqual(changes, ['joined', 'left'], 'a renewal is not worth a line')
 })
 
