@@ -28,7 +28,7 @@ export class MeasuredCost {
     this.#measuredMs = options.now()
   }
 
-  get now(): RowCost {
+  get current(): RowCost {
     return this.#cost
   }
 

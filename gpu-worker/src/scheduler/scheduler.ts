@@ -88,7 +88,7 @@ export class Scheduler {
 
   submit(job: Job, emit: Emit, carry?: KvCarry): void {
     const { now } = this.#options
-    const workMs = predictWorkMs(job, this.#cost.now, cachedTokensOf(carry))
+    const workMs = predictWorkMs(job, this.#cost.current, cachedTokensOf(carry))
     this.#queue.add({ job, emit, carry, submittedMs: now() }, workMs)
     this.#wake?.()
   }
@@ -216,7 +216,7 @@ export class Scheduler {
 
   /** The jobs that take part in the next forward, with their rows. */
   #planForward(batch: readonly JobRun[]): { run: JobRun; rows: SequenceRows }[] {
-    const cost = this.#cost.now
+    const cost = this.#cost.current
     const price = rowPrice(
       cost,
       batch.flatMap(({ pace }) => pace ?? []),
