@@ -65,7 +65,7 @@ async function time(
 
 function askEdge({ edgeUrl, demoKey, model }: Stack): Ask {
   const body = JSON.stringify({
-    model,
+    model: model.id,
     prompt: PROMPT,
     stream: true,
     mode: 'ntp',
