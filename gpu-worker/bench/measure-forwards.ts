@@ -82,7 +82,7 @@ async function cache(
 
 function rowsOf(sequence: SequenceId, count: number, vocabularySize: number): SequenceRows {
   const tail = Array.from({ length: count }, (_, i) => (i * 37 + 11) % vocabularySize)
-  return { sequence, tail, groups: [], readTail: count, entropies: false, top: 'none' }
+  return { sequence, tail, groups: [], readTail: count, entropies: 'none', top: 'none' }
 }
 
 function quantile(samples: readonly number[], share: number): number {

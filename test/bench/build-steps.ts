@@ -62,7 +62,7 @@ async function decode(engine: Engine): Promise<{ tokens: number[]; tokensPerSeco
   let token = 11
   const startMs = performance.now()
   for (let i = 0; i < DECODED_TOKENS; i++) {
-    const rows = { tail: [token], groups: [], readTail: 1, entropies: false, top: 'none' } as const
+    const rows = { tail: [token], groups: [], readTail: 1, entropies: 'none', top: 'none' } as const
     const [results] = await engine.forward([{ sequence, ...rows }])
     engine.commit(sequence, 1)
     token = results?.ids[0] ?? -1

@@ -52,9 +52,10 @@ export async function timeRows(
   vocabularySize: number,
   { cached, rowCounts, rounds, entropies = false }: RowTimesOptions,
 ): Promise<Map<number, RowTimes>> {
+  const wanted = entropies ? 'all' : 'none'
   const rowsOf = (sequence: number, count: number): SequenceRows => {
     const tail = Array.from({ length: count }, (_, i) => (i * 37 + 11) % vocabularySize)
-    return { sequence, tail, groups: [], readTail: count, entropies, top: 'none' }
+    return { sequence, tail, groups: [], readTail: count, entropies: wanted, top: 'none' }
   }
   const sequences = new Map<number, number>()
   for (const positions of cached) {

@@ -91,7 +91,7 @@ async function readText(
   const room = manifest.contextLength - promptIds.length
   for (let tail = [...promptIds]; text.length < Math.min(TEXT_TOKENS_MAX, room);) {
     const group = { tokens: masks, afterTail: tail.length }
-    const rows = { sequence, tail, groups: [group], readTail: 1, entropies: true } as const
+    const rows = { sequence, tail, groups: [group], readTail: 1, entropies: 'groups' } as const
     const [results] = await on.forward([{ ...rows, top: 'none' }])
     on.commit(sequence, tail.length)
     const token = results!.ids[0] as number

@@ -60,7 +60,7 @@ async function idsOf(engine: Engine, rows: Rows): Promise<Int32Array> {
 function forwardsOf(promptIds: number[], answerIds: readonly number[], maskTokenId: number) {
   const text = [...promptIds, ...answerIds]
   const masks = Array.from({ length: BLOCK_LENGTH }, () => maskTokenId)
-  const shared = { entropies: false, top: 'none' } as const
+  const shared = { entropies: 'none', top: 'none' } as const
   return {
     causal: { tail: text, groups: [], readTail: text.length, ...shared },
     masked: {

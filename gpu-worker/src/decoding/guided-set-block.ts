@@ -56,7 +56,7 @@ export class GuidedSetBlockDecoder implements Decoder {
       tail: this.#tail,
       groups: [{ tokens: block, afterTail: this.#tail.length }],
       readTail: this.#tail.length > 0 ? 1 : 0,
-      entropies: wantsRaw(this.#input.report),
+      entropies: wantsRaw(this.#input.report) ? 'all' : 'none',
       top: topFor(this.#input, 'all'),
     }
   }

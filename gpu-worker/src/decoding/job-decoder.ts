@@ -52,7 +52,7 @@ export class JobDecoder {
     this.#chunk = Math.min(grant.rowsMax, tokenIds.length - this.#prefilled)
     const tail = tokenIds.slice(this.#prefilled, this.#prefilled + this.#chunk)
     if (this.#prefilled + this.#chunk < tokenIds.length) {
-      return { tail, groups: [], readTail: 0, entropies: false, top: 'none' }
+      return { tail, groups: [], readTail: 0, entropies: 'none', top: 'none' }
     }
     // The grant was for prompt rows: what the first block adds to them is a block's length or two.
     this.#decoder = createDecoder(this.#job, {

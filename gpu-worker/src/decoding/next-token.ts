@@ -25,7 +25,7 @@ export class NextTokenDecoder implements Decoder {
       tail: this.#pending,
       groups: [],
       readTail: 1,
-      entropies: wantsRaw(this.#input.report),
+      entropies: wantsRaw(this.#input.report) ? 'all' : 'none',
       top: topFor(this.#input, 'tail'),
     }
   }

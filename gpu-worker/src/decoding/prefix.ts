@@ -52,11 +52,12 @@ export class PrefixDecoder implements Decoder {
 
   plan(): ForwardRows {
     const { report, sampling, grammar } = this.#input
+    const isPlain = sampling.temperature === 0 && grammar === undefined
     return {
       tail: this.#pending,
       groups: [{ tokens: this.#masks, afterTail: this.#pending.length }],
       readTail: 1,
-      entropies: wantsRaw(report) || (sampling.temperature === 0 && grammar === undefined),
+      entropies: wantsRaw(report) ? 'all' : isPlain ? 'groups' : 'none',
       top: topFor(this.#input, 'all'),
     }
   }

@@ -6,8 +6,8 @@ export interface ForwardRows {
   readonly groups: readonly MaskGroup[]
   /** Results wanted for the last `readTail` tail rows. */
   readonly readTail: number
-  /** Entropies and log probabilities (nats) wanted for every read row, beside the ids. */
-  readonly entropies: boolean
+  /** Entropies and log probabilities (nats) wanted for no row, the rows of groups, or every read row, beside the ids. */
+  readonly entropies: 'none' | 'groups' | 'all'
   /** Top-64 logits wanted for no row, the read tail rows, or every read row. */
   readonly top: 'none' | 'tail' | 'all'
 }
@@ -23,10 +23,10 @@ export interface MaskGroup {
 export interface RowResults {
   /** [rows] most likely token. */
   readonly ids: Int32Array
-  /** [rows] nats, of the untransformed distribution. */
+  /** [rows] nats, of the untransformed distribution; NaN for rows it was not wanted for. */
   readonly entropies?: Float32Array
   /**
-   * [rows] natural log of the untransformed probability of `ids`; there whenever entropies are. With top logits, that
+   * [rows] natural log of the untransformed probability of `ids`; there wherever entropies are. With top logits, that
    * of candidate i of a row is `topLogits[i] - topLogits[0] + logprobs[row]`.
    */
   readonly logprobs?: Float32Array

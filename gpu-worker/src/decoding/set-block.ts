@@ -52,11 +52,12 @@ export class SetBlockDecoder implements Decoder {
   }
 
   plan(): ForwardRows {
+    const isGreedy = this.#input.sampling.temperature === 0
     return {
       tail: this.#tail,
       groups: [{ tokens: [...this.#block], afterTail: this.#tail.length }],
       readTail: this.#tail.length > 0 ? 1 : 0,
-      entropies: this.#input.sampling.temperature === 0 || wantsRaw(this.#input.report),
+      entropies: isGreedy || wantsRaw(this.#input.report) ? 'all' : 'none',
       top: topFor(this.#input, 'all'),
     }
   }

@@ -83,7 +83,7 @@ export class VerifiedDecoder implements Decoder {
     const groups: MaskGroup[] = []
     if (a > 0) groups.push({ tokens: this.#masks.slice(0, a), afterTail: this.#pending.length })
     if (b > 0) groups.push({ tokens: this.#masks.slice(0, b), afterTail: tail.length })
-    const entropies = groups.length > 0 || wantsRaw(this.#input.report)
+    const entropies = wantsRaw(this.#input.report) ? 'all' : groups.length > 0 ? 'groups' : 'none'
     return { tail, groups, readTail: 1 + draft, entropies, top: topFor(this.#input, 'tail') }
   }
 

@@ -13,7 +13,7 @@ import { HIDDEN_BIAS, KEY_MULTIPLE } from './graph-contract.ts'
 import type { ForwardRows } from '../decoding/rows.ts'
 
 const rowsOf = (rows: Partial<ForwardRows>): ForwardRows => {
-  return { tail: [], groups: [], readTail: 0, entropies: false, top: 'none', ...rows }
+  return { tail: [], groups: [], readTail: 0, entropies: 'none', top: 'none', ...rows }
 }
 
 /**
@@ -29,7 +29,7 @@ const batch: SequenceInput[] = [
         { tokens: [30, 31, 32], afterTail: 3 },
       ],
       readTail: 2,
-      entropies: true,
+      entropies: 'all',
       top: 'tail',
     }),
   },

@@ -132,9 +132,11 @@ export function selectRows(batch: readonly SequenceInput[]): RowSelectors {
     const total = rowCount(rows)
     for (let row = rows.tail.length - rows.readTail; row < total; row++) {
       const read = selectors.logitRows.push(first + row) - 1
-      if (rows.entropies) selectors.entropyRows.push(read)
-      const wanted = rows.top === 'all' || (rows.top === 'tail' && row < rows.tail.length)
-      if (wanted) selectors.topRows.push(read)
+      const isTail = row < rows.tail.length
+      const wantsEntropy = rows.entropies === 'all' || (rows.entropies === 'groups' && !isTail)
+      const wantsTop = rows.top === 'all' || (rows.top === 'tail' && isTail)
+      if (wantsEntropy) selectors.entropyRows.push(read)
+      if (wantsTop) selectors.topRows.push(read)
     }
     first += total
   }

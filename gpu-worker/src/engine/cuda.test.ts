@@ -32,7 +32,7 @@ async function load(provider: 'cpu' | 'cuda'): Promise<LoadedModel> {
 }
 
 const rows = (tail: number[]) => {
-  return { tail, groups: [], readTail: 1, entropies: true, top: 'none' } as const
+  return { tail, groups: [], readTail: 1, entropies: 'all', top: 'none' } as const
 }
 
 // The CPU runs float16 by way of float32: no figure of CUDA, but the same inputs and outputs.

@@ -36,7 +36,7 @@ async function setUp(precision: 'fp32' | 'int8', overrides: Partial<RandomModel>
 const masks = (length: number) => Array.from({ length }, () => MASK_TOKEN_ID)
 
 const causal = (tail: number[]): ForwardRows => {
-  return { tail, groups: [], readTail: tail.length, entropies: true, top: 'all' }
+  return { tail, groups: [], readTail: tail.length, entropies: 'all', top: 'all' }
 }
 
 /** Tokens, groups and reads drawn at random; every third step has no group. */
@@ -49,7 +49,7 @@ function randomRows(random: () => number, step: number, tailMax: number): Forwar
     ),
     afterTail: below(tail.length + 1),
   }))
-  return { tail, groups, readTail: below(tail.length + 1), entropies: true, top: 'all' }
+  return { tail, groups, readTail: below(tail.length + 1), entropies: 'all', top: 'all' }
 }
 
 for (const type of ['llama', 'qwen3'] as const) {
@@ -94,6 +94,20 @@ test('prefill in chunks equals prefill at once', async () => {
   assertResults(results!, referenceLogits(reference, cached, rows), TOLERANCE)
 })
 
+test('entropies of the groups alone are those that all rows get', async () => {
+  const { engine } = await setUp('int8', { type: 'llama', seed: 3 })
+  const sequence = engine.open()
+  const group = { tokens: [MASK_TOKEN_ID, 7, MASK_TOKEN_ID], afterTail: 2 }
+  const rows = { sequence, tail: [5, 6], groups: [group], readTail: 2, top: 'none' } as const
+  const [all] = await engine.forward([{ ...rows, entropies: 'all' }])
+  const [some] = await engine.forward([{ ...rows, entropies: 'groups' }])
+  for (const figure of ['entropies', 'logprobs'] as const) {
+    const [first, second, ...groups] = all![figure]!
+    assert.ok(Number.isFinite(first) && Number.isFinite(second))
+    assert.deepEqual([...some![figure]!], [Number.NaN, Number.NaN, ...groups])
+  }
+})
+
 test('a ragged batch equals its sequences alone', async () => {
   const { engine, reference } = await setUp('fp32', { type: 'qwen3', seed: 5 })
   const random = seededRandom(23)
@@ -113,13 +127,13 @@ test('a ragged batch equals its sequences alone', async () => {
       sequence,
       ...randomRows(random, step + i, 12),
     }))
-    batch[step % 3] = { ...batch[step % 3]!, entropies: false, top: 'tail' }
+    batch[step % 3] = { ...batch[step % 3]!, entropies: 'none', top: 'tail' }
     const results = await engine.forward(batch)
     for (const [i, rows] of batch.entries()) {
       const logits = referenceLogits(reference, sequences[i]!.cached, rows)
       assertResults(results[i]!, logits, TOLERANCE)
-      assert.equal(results[i]!.entropies === undefined, !rows.entropies)
-      assert.equal(results[i]!.logprobs === undefined, !rows.entropies)
+      assert.equal(results[i]!.entropies === undefined, rows.entropies === 'none')
+      assert.equal(results[i]!.logprobs === undefined, rows.entropies === 'none')
       const offered = rows.top === 'all' ? logits : logits.slice(0, rows.readTail)
       assertCandidates(results[i]!, offered, TOLERANCE)
     }

@@ -70,7 +70,7 @@ async function tuneThreads(graph: ThreadedGraph, engine: GraphEngine): Promise<v
         tail,
         groups: [],
         readTail: tail.length,
-        entropies: false,
+        entropies: 'none',
         top: 'none',
       } as const
       return engine.forward([{ sequence, ...rows }])

@@ -10,7 +10,7 @@ const sequence = (rows: number, cachedLength = 0): SequenceInput => ({
     tail: Array.from({ length: rows }, () => 5),
     groups: [],
     readTail: 0,
-    entropies: false,
+    entropies: 'none',
     top: 'none',
   },
 })

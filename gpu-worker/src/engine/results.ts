@@ -23,9 +23,12 @@ export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): R
     const results: { -readonly [K in keyof RowResults]: RowResults[K] } = {
       ids: ids.slice(read, (read += count)),
     }
-    if (rows.entropies) {
-      results.entropies = entropies.slice(entropy, entropy + count)
-      results.logprobs = logprobs.slice(entropy, (entropy += count))
+    if (rows.entropies !== 'none') {
+      const first = rows.entropies === 'all' ? 0 : rows.readTail
+      const end = entropy + count - first
+      results.entropies = placed(entropies.subarray(entropy, end), first)
+      results.logprobs = placed(logprobs.subarray(entropy, end), first)
+      entropy = end
     }
     const candidates = topRowCount(rows, count) * limits.topKMax
     if (rows.top !== 'none') {
@@ -34,6 +37,13 @@ export function splitResults(batch: readonly ForwardRows[], outputs: Outputs): R
     }
     return results
   })
+}
+
+/** The values behind `first` rows that have none. */
+function placed(values: Float32Array, first: number): Float32Array {
+  const all = new Float32Array(first + values.length).fill(Number.NaN, 0, first)
+  all.set(values, first)
+  return all
 }
 
 function topRowCount({ top, readTail }: ForwardRows, readRows: number): number {
@@ -50,7 +60,7 @@ function topRowCount({ top, readTail }: ForwardRows, readRows: number): number {
 /** Outputs nobody asked for are not copied out of the runtime. */
 export function wantedOutputs(batch: readonly ForwardRows[]): string[] {
   const wanted: string[] = [GRAPH.ids]
-  if (batch.some(({ entropies }) => entropies)) wanted.push(GRAPH.entropy, GRAPH.logprob)
+  if (batch.some(({ entropies }) => entropies !== 'none')) wanted.push(GRAPH.entropy, GRAPH.logprob)
   if (batch.some(({ top }) => top !== 'none')) wanted.push(GRAPH.topIds, GRAPH.topValues)
   return wanted
 }

@@ -51,7 +51,7 @@ async function setUp(overrides: Partial<RandomModel> = {}) {
 const below = (random: () => number, n: number) => Math.floor(random() * n)
 
 const causal = (tail: number[]): ForwardRows => {
-  return { tail, groups: [], readTail: tail.length, entropies: true, top: 'all' }
+  return { tail, groups: [], readTail: tail.length, entropies: 'all', top: 'all' }
 }
 
 function randomRows(random: () => number, step: number, tailMax: number): ForwardRows {
@@ -61,7 +61,8 @@ function randomRows(random: () => number, step: number, tailMax: number): Forwar
     afterTail: below(random, tail.length + 1),
   }))
   const readTail = below(random, tail.length + 1)
-  return { tail, groups, readTail, entropies: step % 4 !== 3, top: step % 2 === 0 ? 'all' : 'tail' }
+  const entropies = step % 4 === 3 ? 'none' : 'all'
+  return { tail, groups, readTail, entropies, top: step % 2 === 0 ? 'all' : 'tail' }
 }
 
 async function prefill(engine: Engine, sequence: SequenceId, tokens: number[]): Promise<void> {

@@ -47,7 +47,7 @@ for (const precision of ['fp16', 'q4f16'] as const) {
       const batch = sequences.map(({ sequence }, i) => {
         const tail = Array.from({ length: 1 + below(step === i ? 40 : 6) }, () => below(128))
         const groups = [{ tokens: [3, 3, below(128), 3], afterTail: below(tail.length + 1) }]
-        const rows: ForwardRows = { tail, groups, readTail: 1, entropies: true, top: 'all' }
+        const rows: ForwardRows = { tail, groups, readTail: 1, entropies: 'all', top: 'all' }
         return { sequence, ...rows }
       })
       const results = await gpu.forward(batch)

@@ -99,7 +99,7 @@ test('large weights lie beside the graph, and the engine computes the same with 
       tail: [5, 6, 7, 8],
       groups: [],
       readTail: 4,
-      entropies: true,
+      entropies: 'all',
       top: 'all',
     } as const
     const results = await engine.forward([{ sequence, ...rows }])

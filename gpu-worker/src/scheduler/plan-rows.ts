@@ -26,10 +26,10 @@ export const FIRST_PACE: StreamPace = { tokens: 1, rows: 1 }
 const SLOPE_ROWS = 8
 
 /**
- * What rows must bring over the plain price: the ones that look best are partly those whose chances were overrated, and
- * their cost is certain.
+ * Share of the plain price that a row must bring. A step takes time besides its forward, which `cost` does not know: the
+ * tokens per millisecond are overrated by it, and with them the price.
  */
-const PRICE_MARGIN = 1.3
+const PRICE_SHARE = 0.85
 
 /**
  * The price of a row: the tokens that all streams together make in the time that one more row takes. It rises with the
@@ -44,7 +44,7 @@ export function rowPrice(cost: RowCost, decoding: readonly StreamPace[]): number
   const plain = streams.length / cost.ms(streams.length)
   const tokensPerMs = Math.max(plain, sum('tokens') / cost.ms(rows))
   const msPerRow = (cost.ms(rows + SLOPE_ROWS) - cost.ms(rows)) / SLOPE_ROWS
-  return PRICE_MARGIN * msPerRow * tokensPerMs
+  return PRICE_SHARE * msPerRow * tokensPerMs
 }
 
 /**

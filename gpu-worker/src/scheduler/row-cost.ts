@@ -162,5 +162,5 @@ export class CostMeter {
 
 function causalRows(sequence: number, rows: number, readTail: number): SequenceRows {
   const tail = Array.from({ length: rows }, () => 0)
-  return { sequence, tail, groups: [], readTail, entropies: false, top: 'none' }
+  return { sequence, tail, groups: [], readTail, entropies: 'none', top: 'none' }
 }

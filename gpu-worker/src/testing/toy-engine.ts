@@ -102,12 +102,14 @@ export class ToyEngine implements Engine {
     const tail = Array.from({ length: rows.readTail }, (_, i) => toyNext(clean(firstRead + i + 1)))
     const groups = rows.groups.flatMap((group) => this.#guess(clean(group.afterTail), group.tokens))
     const all = [...tail.map((id) => ({ id, entropy: 0.05 })), ...groups]
+    // As in the real engine: whoever reads what it did not ask for sees no number.
+    const unasked = rows.entropies === 'groups' ? tail.length : 0
     const topRows = rows.top === 'all' ? all : rows.top === 'tail' ? all.slice(0, tail.length) : []
     return {
       ids: Int32Array.from(all, ({ id }) => id),
-      ...(rows.entropies && {
-        entropies: Float32Array.from(all, ({ entropy }) => entropy),
-        logprobs: new Float32Array(all.length).fill(TOP_LOGPROB),
+      ...(rows.entropies !== 'none' && {
+        entropies: Float32Array.from(all, ({ entropy }) => entropy).fill(Number.NaN, 0, unasked),
+        logprobs: new Float32Array(all.length).fill(TOP_LOGPROB).fill(Number.NaN, 0, unasked),
       }),
       ...(topRows.length > 0 && topOf(topRows.map(({ id }) => id))),
     }

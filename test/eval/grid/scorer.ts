@@ -36,7 +36,14 @@ async function score(
   // The last token predicts nothing that is scored.
   for (let start = 0; start < tokens.length - 1; start += engine.limits.rowsMax) {
     const tail = tokens.slice(start, Math.min(start + engine.limits.rowsMax, tokens.length - 1))
-    const rows = { sequence, tail, groups: [], readTail: tail.length, entropies: true, top: 'tail' }
+    const rows = {
+      sequence,
+      tail,
+      groups: [],
+      readTail: tail.length,
+      entropies: 'all',
+      top: 'tail',
+    }
     const [results] = await engine.forward([rows as never])
     engine.commit(sequence, tail.length)
     for (let row = 0; row < tail.length; row++) {
