@@ -61,18 +61,37 @@ async function measure(model: EvalModel, items: readonly Item[]): Promise<Map<st
   return outcomes
 }
 
+function percent(rate: number | null): string {
+  return rate === null ? '-' : `${points(rate)} %`
+}
+
+function points(rate: number): string {
+  return (100 * rate).toFixed(1)
+}
+
 function printTable(title: string, rows: ReadonlyMap<string, Summary>): void {
   const line = (...cells: (string | number)[]): string =>
     cells.map((cell, index) => String(cell)[index === 0 ? 'padEnd' : 'padStart'](12)).join(' ')
   const text = [
     `\n${title}`,
-    line('', 'accuracy', 'intent', 'language', 'JSON', '= ntp', 'tok/forward', 'tok/s', 'x ntp'),
+    line(
+      '',
+      'accuracy',
+      '- ntp, 95 %',
+      'intent',
+      'language',
+      'JSON',
+      '= ntp',
+      'tok/forward',
+      'tok/s',
+      'x ntp',
+    ),
     ...[...rows].map(([name, s]) =>
       line(
         name,
-        ...[s.accuracy, s.intent, s.language, s.validJson, s.identical].map((rate) =>
-          rate === null ? '-' : `${(100 * rate).toFixed(1)} %`,
-        ),
+        percent(s.accuracy),
+        s.difference === null ? '-' : `${points(s.difference.low)} .. ${points(s.difference.high)}`,
+        ...[s.intent, s.language, s.validJson, s.identical].map(percent),
         s.tokensPerForward.toFixed(2),
         s.tokensPerSecond.toFixed(0),
         s.speedup.toFixed(2),

@@ -1,3 +1,4 @@
+import { pairedDifference, type Difference } from './bootstrap.ts'
 import type { Decoded } from './decode.ts'
 import { hasRightIntent, hasSameLanguage, isRight, isValidJson, type Item } from './tasks.ts'
 
@@ -10,6 +11,8 @@ export interface Outcome {
 
 export interface Summary {
   readonly accuracy: number | null
+  /** Of the accuracy from that of `ntp` on the same rows, with its 95 % interval. */
+  readonly difference: Difference | null
   /** Share of right intents; null where no task has any. */
   readonly intent: number | null
   /** Share of regular expressions for the right language, however written; null where no task has any. */
@@ -31,7 +34,8 @@ export function summarise(outcomes: readonly Outcome[]): Summary {
   const sum = (value: (outcome: Outcome) => number): number =>
     outcomes.reduce((total, outcome) => total + value(outcome), 0)
   const scored = outcomes.filter(({ item }) => item.answer !== undefined)
-  const right = scored.filter(({ item, decoded }) => isRight(item, decoded.text))
+  const right = scored.map(({ item, decoded }) => isRight(item, decoded.text))
+  const rightBefore = scored.map(({ item, baseline }) => isRight(item, baseline.text))
   const intents = scored.map(({ item, decoded }) => hasRightIntent(item, decoded.text))
   const languages = scored.map(({ item, decoded }) => hasSameLanguage(item, decoded.text))
   const json = scored.map(({ item, decoded }) => isValidJson(item, decoded.text))
@@ -41,7 +45,8 @@ export function summarise(outcomes: readonly Outcome[]): Summary {
   const identical = sum(({ decoded, baseline }) => (isSame(decoded, baseline) ? 1 : 0))
   const ratios = outcomes.map(({ decoded, baseline }) => baseline.wallMs / decoded.wallMs)
   return {
-    accuracy: scored.length === 0 ? null : round(right.length / scored.length, 4),
+    accuracy: share(right),
+    difference: scored.length === 0 ? null : rounded(pairedDifference(rightBefore, right)),
     intent: share(intents),
     language: share(languages),
     validJson: share(json),
@@ -72,6 +77,10 @@ function isSame(a: Decoded, b: Decoded): boolean {
   return (
     a.tokenIds.length === b.tokenIds.length && a.tokenIds.every((id, i) => id === b.tokenIds[i])
   )
+}
+
+function rounded({ mean, low, high }: Difference): Difference {
+  return { mean: round(mean, 4), low: round(low, 4), high: round(high, 4) }
 }
 
 function round(value: number, digits: number): number {

@@ -1,4 +1,4 @@
-import { pairedDifference, type Difference } from './bootstrap.ts'
+import { pairedDifference, type Difference } from '../bootstrap.ts'
 import type { Measured, Part } from './measure.ts'
 import { svgPlot, type Series } from './plot.ts'
 import { BLOCK_LENGTHS, GAMMAS, RULES, sbdName } from './settings.ts'
