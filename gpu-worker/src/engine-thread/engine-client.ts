@@ -15,7 +15,7 @@ import { noTotals } from '../scheduler/step-totals.ts'
 import { EngineThread } from './engine-thread.ts'
 import { placeJob, type EngineLoad } from './place-job.ts'
 import { sumCounts } from './sum-counts.ts'
-import type { CarriedBlocks, EngineMessage, EngineThreadOptions } from './protocol.ts'
+import type { CarriedBlocks, EngineMessage, EngineThreadOptions, ThreadMemory } from './protocol.ts'
 
 export type EngineState = 'ready' | 'draining' | 'failed'
 
@@ -48,6 +48,7 @@ interface PlacedEngine {
   readonly thread: EngineThread
   readonly load: { -readonly [Key in keyof EngineLoad]: EngineLoad[Key] }
   stats: SchedulerStats
+  memory: ThreadMemory
 }
 
 /**
@@ -92,7 +93,13 @@ export class EngineClient {
     this.#admission = new Admission({ ...bounds, runningMax: runningMax * threads.length })
     const idle = { running: 0, queued: 0, freeSequences: runningMax, cachedTokens: 0 }
     const stats = { ...idle, forwards: 0, rows: 0, totals: noTotals() }
-    this.#engines = threads.map((thread) => ({ thread, load: { jobs: 0, workMs: 0 }, stats }))
+    const memory = { heapBytes: 0, externalBytes: 0 }
+    this.#engines = threads.map((thread) => ({
+      thread,
+      load: { jobs: 0, workMs: 0 },
+      stats,
+      memory,
+    }))
     for (const engine of this.#engines) {
       engine.thread.onMessage((message) => this.#receive(engine, message))
     }
@@ -127,6 +134,11 @@ export class EngineClient {
   /** Of all threads, as of their last reports, half a second ago at most while they work. */
   get stats(): SchedulerStats {
     return sumCounts(this.#engines.map(({ stats }) => stats))
+  }
+
+  /** Of each thread, as of its last report; zeros before the first. */
+  get memory(): readonly ThreadMemory[] {
+    return this.#engines.map(({ memory }) => memory)
   }
 
   get queue(): QueueForecast {
@@ -224,6 +236,7 @@ export class EngineClient {
         return
       case 'stats':
         engine.stats = message.stats
+        engine.memory = message.memory
         return
       case 'fault':
         return this.#onFault(message.message)

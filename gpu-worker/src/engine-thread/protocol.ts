@@ -44,6 +44,13 @@ export interface CarriedBlocks {
   readonly prefix: readonly KvBlock[]
 }
 
+/** What the JavaScript of one thread holds, bytes; Node's own metrics are of the main thread alone. */
+export interface ThreadMemory {
+  readonly heapBytes: number
+  /** Outside of the heap: arrays, the caches of running jobs among them. */
+  readonly externalBytes: number
+}
+
 /** Main thread -> engine thread. */
 export type EngineCommand =
   | { readonly type: 'submit'; readonly job: Job; readonly carry?: CarriedBlocks | undefined }
@@ -67,7 +74,7 @@ export type EngineMessage =
       readonly runningMax: number
       readonly measured: Measured
     }
-  | { readonly type: 'stats'; readonly stats: SchedulerStats }
+  | { readonly type: 'stats'; readonly stats: SchedulerStats; readonly memory: ThreadMemory }
   | { readonly type: 'events'; readonly events: readonly AddressedEvent[] }
   /** What a job added to its prefix; comes before the job's last event. */
   | { readonly type: 'kept'; readonly jobId: string; readonly blocks: readonly KvBlock[] }

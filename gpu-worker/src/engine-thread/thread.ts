@@ -13,7 +13,7 @@ import type { KvBlock } from '../scheduler/kv-carry.ts'
 import { CostMeter } from '../scheduler/row-cost.ts'
 import { Scheduler } from '../scheduler/scheduler.ts'
 import { Outbox } from './outbox.ts'
-import type { EngineCommand, EngineMessage, EngineThreadOptions } from './protocol.ts'
+import type { EngineCommand, EngineMessage, EngineThreadOptions, ThreadMemory } from './protocol.ts'
 
 /** How often the main thread is told how the scheduler stands, if that has changed. */
 const STATS_EVERY_MS = 500
@@ -90,9 +90,14 @@ function reportStats(scheduler: Scheduler, send: (message: EngineMessage) => voi
   return setInterval(() => {
     const { stats } = scheduler
     const text = JSON.stringify(stats)
-    if (text !== told) send({ type: 'stats', stats })
+    if (text !== told) send({ type: 'stats', stats, memory: threadMemory() })
     told = text
   }, STATS_EVERY_MS)
+}
+
+function threadMemory(): ThreadMemory {
+  const { heapUsed, external } = process.memoryUsage()
+  return { heapBytes: heapUsed, externalBytes: external }
 }
 
 if (parentPort === null) throw new Error('the engine thread must be started as a worker thread')

@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from '@prometheus-io/client'
 import type { EngineClient } from '../engine-thread/engine-client.ts'
+import type { ThreadMemory } from '../engine-thread/protocol.ts'
 import type { ServedModel } from '../models/served-models.ts'
 import { CACHE_BLOCK_TOKENS } from '../sessions/block-keys.ts'
 import type { KvBlocks } from '../sessions/kv-blocks.ts'
@@ -13,7 +14,7 @@ export interface MeteredModel {
   readonly contextLength: number
   /** Of one token's keys and values in a running job. */
   readonly kvBytesPerToken: number
-  readonly engine: Pick<EngineClient, 'state' | 'stats' | 'queue'>
+  readonly engine: Pick<EngineClient, 'state' | 'stats' | 'queue' | 'memory'>
 }
 
 /** What this worker keeps between turns, of all its models together. */
@@ -42,6 +43,13 @@ interface Definition<Source> {
   readonly labels?: readonly string[]
   readonly read: (source: Source) => number | Reading
 }
+
+/** One value for each engine thread of a model, numbered from 0. */
+const byEngine = (
+  { engine }: MeteredModel,
+  read: (memory: ThreadMemory) => number,
+): [Labels, number][] =>
+  engine.memory.map((memory, index) => [{ engine: String(index) }, read(memory)])
 
 const slots = ({ engine: { stats } }: MeteredModel): number => stats.running + stats.freeSequences
 
@@ -81,6 +89,18 @@ const MODEL_GAUGES: readonly Definition<MeteredModel>[] = [
     name: 'kv_bytes',
     help: 'Keys and values of running jobs',
     read: ({ engine, kvBytesPerToken }) => engine.stats.cachedTokens * kvBytesPerToken,
+  },
+  {
+    name: 'engine_heap_bytes',
+    help: "JavaScript heap in use of an engine's thread; nodejs_heap_size_used_bytes is the main thread's",
+    labels: ['engine'],
+    read: (model) => byEngine(model, ({ heapBytes }) => heapBytes),
+  },
+  {
+    name: 'engine_external_bytes',
+    help: "What the objects of an engine's thread hold outside of its heap",
+    labels: ['engine'],
+    read: (model) => byEngine(model, ({ externalBytes }) => externalBytes),
   },
 ]
 

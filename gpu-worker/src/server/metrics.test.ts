@@ -85,6 +85,18 @@ test('what jobs cost is what the metrics say', async () => {
   assert.equal(series.get(`setblock_gamma_effective_sum{${MODEL}}`), sbd.effectiveGamma)
 })
 
+test('each engine thread tells what its own heap and arrays take', async () => {
+  const series = await scrape()
+  const tiny = `{${MODEL},engine="0"}`
+  const [heap = 0, external = 0] = ['heap', 'external'].map((each) =>
+    series.get(`setblock_engine_${each}_bytes${tiny}`),
+  )
+  // Keys and values of four sequences are in arrays of the engine's thread.
+  assert.ok(heap > 1_000_000, String(heap))
+  assert.ok(external > 4 * 4 * 2 ** 10, String(external))
+  assert.ok(!series.has(`setblock_engine_heap_bytes{${MODEL},engine="1"}`))
+})
+
 test('restores are told by where the keys and values were', async () => {
   const before = await scrape()
   const job = makeJob({ session: { id: CANARY_SESSION, onDisconnect: 'rollback' } })

@@ -7,6 +7,7 @@ import { bundledModel } from '../../eval/provenance.ts'
 import { ServiceProcess } from '../service-process.ts'
 import { JOB_SECRET, WorkerProcess } from '../worker-process.ts'
 import { FaultProxy } from './fault-proxy.ts'
+import { tellsLive } from './live-memory.ts'
 import type { Readiness } from './quiescence.ts'
 
 const ADMIN_KEY = 'admin-key-of-the-fault-suite-long-enough'
@@ -30,6 +31,8 @@ export interface ClusterOptions {
   readonly memoryMb?: number
   /** A list by default. */
   readonly discovery?: Discovery
+  /** Whether services tell what they hold when they are asked, see `liveMemory`. */
+  readonly live?: boolean
   /** Sees what goes to each worker, by its index. */
   readonly onRequestBytes?: (seat: number, chunk: Buffer) => void
 }
@@ -89,22 +92,20 @@ async function takeSeat(options: ClusterOptions, index: number, edgeUrl: string)
   const { root, sessionsFolder: folder, memoryMb, discovery } = options
   const proxy = await FaultProxy.start((chunk) => options.onRequestBytes?.(index, chunk))
   const announcing = { SETBLOCK_EDGE_URL: edgeUrl, SETBLOCK_ADVERTISE_URL: proxy.url }
-  const clockFile = path.join(root, `worker-${index}.clock`)
+  const name = `worker-${index}`
+  const { nodeArgs, env } = preloads(options, name)
   const start = (): Promise<WorkerProcess> =>
     WorkerProcess.start({
       modelFolder: bundledModel,
       ...(folder !== undefined && { folder }),
       ...(memoryMb !== undefined && { memoryMb }),
       diskMb: 16,
-      env: {
-        SETBLOCK_TEST_CLOCK_FILE: clockFile,
-        ...(discovery === 'registry' && announcing),
-      },
-      nodeArgs: ['--require', CLOCK_PRELOAD],
+      env: { ...env, ...(discovery === 'registry' && announcing) },
+      nodeArgs,
     })
   const worker = await start()
   proxy.targetPort = portOf(worker)
-  return new Seat(worker, proxy, { clockFile, start })
+  return new Seat(worker, proxy, { clockFile: clockOf(root, name), start })
 }
 
 /** Workers behind an edge on Node, each a process of its own, with a faulty way between them. */
@@ -172,7 +173,7 @@ export class Cluster {
   }
 
   setEdgeClock(offsetMs: number): void {
-    writeFileSync(edgeClock(this.#options.root), String(offsetMs))
+    writeFileSync(clockOf(this.#options.root, 'edge'), String(offsetMs))
   }
 
   /** Sequences that each worker could give to a job, when all jobs have ended. */
@@ -201,18 +202,33 @@ export class Cluster {
   }
 }
 
-const edgeClock = (root: string): string => path.join(root, 'edge.clock')
+const clockOf = (root: string, name: string): string => path.join(root, `${name}.clock`)
+
+/** Where a service tells what it holds. */
+export const liveFileOf = (root: string, name: string): string => path.join(root, `${name}.live`)
+
+/** What a service of this name is started with besides its own configuration. */
+function preloads({ root, live = false }: ClusterOptions, name: string) {
+  const telling = live ? tellsLive(liveFileOf(root, name)) : { nodeArgs: [], env: {} }
+  return {
+    nodeArgs: [...telling.nodeArgs, '--require', CLOCK_PRELOAD],
+    env: { ...telling.env, SETBLOCK_TEST_CLOCK_FILE: clockOf(root, name) },
+  }
+}
 
 function startEdge(
-  { root, discovery = 'static' }: ClusterOptions,
+  options: ClusterOptions,
   port: number,
   seats: readonly Seat[],
 ): Promise<ServiceProcess> {
+  const { root, discovery = 'static' } = options
+  const { nodeArgs, env } = preloads(options, 'edge')
   const listed = seats.map(({ proxy }) => proxy.url).join()
   return ServiceProcess.start({
     script: path.join(repository, 'edge', 'src', 'node.ts'),
-    nodeArgs: ['--require', CLOCK_PRELOAD],
+    nodeArgs,
     env: {
+      ...env,
       SETBLOCK_EDGE_PORT: String(port),
       SETBLOCK_METRICS_PORT: '0',
       SETBLOCK_MODEL: bundledModel,
@@ -221,7 +237,6 @@ function startEdge(
       SETBLOCK_ADMIN_KEY: ADMIN_KEY,
       GPU_WORKERS: discovery === 'static' ? listed : 'registry',
       SETBLOCK_WORKER_HOSTS: '127.0.0.1',
-      SETBLOCK_TEST_CLOCK_FILE: edgeClock(root),
     },
   })
 }
