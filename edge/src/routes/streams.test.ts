@@ -260,7 +260,10 @@ test('a stream can be ended by name, whoever reads it, and is then forgotten', a
   await left
   go()
   assert.equal((await resume(id)).status, 404)
-  await response.text()
+  const events = parseSse(await response.text())
+  assert.equal(envelope.parse(events.pop()).error.code, 'aborted')
+  assert.ok(events.length > 0)
+  for (const event of events) chunkSchema.parse(event)
 })
 
 test('a resumable stream that nobody comes back to is ended after its grace', async (t) => {

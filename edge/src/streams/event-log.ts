@@ -9,7 +9,7 @@ export class EventLog {
   #frames: string[] = []
   #dropped = 0
   #characters = 0
-  #ended = false
+  #end: { readonly failure: Error | undefined } | undefined
   #name: string | undefined
   #news = Promise.withResolvers<void>()
 
@@ -52,9 +52,9 @@ export class EventLog {
     this.#tell()
   }
 
-  /** No event follows. */
-  end(): void {
-    this.#ended = true
+  /** No event follows. Whoever reads to here gets the failure, if there is one. */
+  end(failure?: Error): void {
+    this.#end = { failure }
     this.#tell()
   }
 
@@ -66,7 +66,8 @@ export class EventLog {
       if (frame !== undefined) {
         next += 1
         yield frame
-      } else if (this.#ended) {
+      } else if (this.#end !== undefined) {
+        if (this.#end.failure !== undefined) throw this.#end.failure
         return
       } else {
         await abortable(this.#news.promise, signal)

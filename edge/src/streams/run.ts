@@ -71,8 +71,10 @@ export class Run {
   end(state: Exclude<RunState, 'running'>): void {
     if (this.#state !== 'running') return
     this.#state = state
-    this.#opening.reject(new ApiError('aborted', 'the generation was cancelled'))
-    this.log.end()
+    const cancelled = new ApiError('aborted', 'the generation was cancelled')
+    this.#opening.reject(cancelled)
+    // Nothing in the log says that the text is cut short, so its readers are told.
+    this.log.end(state === 'cancelled' ? cancelled : undefined)
     this.#ending.resolve()
   }
 }
