@@ -298,6 +298,13 @@ test('nobody there', async () => {
   await assert.rejects(nowhere.models(), isError('connection_failed', { retryable: true }))
 })
 
+test('a question for the models that its caller ends was not a lost connection', async () => {
+  const controller = new AbortController()
+  server.play(() => controller.abort())
+  const asked = client().models({ signal: controller.signal })
+  await assert.rejects(asked, isError('aborted', { retryable: false }))
+})
+
 test('a token is kept until it is refused, then asked for once more', async () => {
   let given = 0
   const getToken = async (): Promise<string> => `sbt-${(given += 1)}`

@@ -70,7 +70,8 @@ export class Transport {
     try {
       return await send(`${this.#base}${path}`, init)
     } catch (cause) {
-      const init = { retryable: !signal.aborted, cause }
+      if (signal.aborted) throw clientError('aborted', 'the request was aborted', { cause })
+      const init = { retryable: true, cause }
       throw clientError('connection_failed', 'the server cannot be reached', init)
     }
   }

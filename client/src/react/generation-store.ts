@@ -65,12 +65,13 @@ export class GenerationStore {
     const board = new TokenBoard()
     let text = ''
     const draw = (): void => {
-      if (stream !== this.#stream) return
       this.#show({ ...this.#state, status: 'streaming', tokens: board.tokens, text })
     }
     let last: Partial<GenerationState>
     try {
       for await (const event of stream) {
+        // What was on its way here when another began must not take the timer of that one.
+        if (stream !== this.#stream) return
         board.apply(event)
         if (event.type === 'text') text += event.delta
         this.#timer ??= setTimeout(draw, FRAME_MS)
