@@ -21,7 +21,7 @@ export function timeOf(times: RowTimes, rows: number): number {
   return low[1] + ((high[1] - low[1]) * (rows - low[0])) / (high[0] - low[0])
 }
 
-/** One by one, and several at a time: rows whose entropies are wanted cost a little more. */
+/** One by one, and several at a time: masks bring their entropies along, which costs a little more. */
 export interface Curves {
   readonly ntp: RowTimes
   readonly own: RowTimes

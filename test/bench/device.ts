@@ -72,7 +72,7 @@ const isSoftware = gigaflops !== undefined && !isWorthUsing({ ok: true, gigaflop
 
 const { architecture, contextLength } = manifest
 const cached = Math.min(positive('cached'), contextLength - Math.max(...ROW_COUNTS))
-const curves = await timeRows(engine, architecture.vocabularySize, {
+const curves = await timeRows(engine, manifest, {
   cached: [cached],
   rowCounts: ROW_COUNTS,
   rounds: positive('rounds'),

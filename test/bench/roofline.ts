@@ -52,17 +52,17 @@ const full = manifest.contextLength - Math.max(...ROW_COUNTS)
 
 // Decoding and forwards take turns, so that both see the machine in the same moods.
 const measured = new Map<string, OurGeneration[][]>(contenders.map(({ name }) => [name, []]))
-const idsOnly: Curves[] = []
-const withEntropies: Curves[] = []
+const causal: Curves[] = []
+const withMasks: Curves[] = []
 for (let index = 0; index < ROUNDS; index++) {
   const results = await runPaired(contenders, requests, 1)
   for (const [name, [own = []]] of results) measured.get(name)?.push([...own])
   const options = { cached: [typical, full], rowCounts: ROW_COUNTS, rounds: CURVE_ROUNDS }
-  idsOnly.push(await measureRowTimes(bundledModel, options))
-  withEntropies.push(await measureRowTimes(bundledModel, { ...options, entropies: true }))
+  causal.push(await measureRowTimes(bundledModel, options))
+  withMasks.push(await measureRowTimes(bundledModel, { ...options, masks: true }))
 }
 await engine.close()
-const curve = (cached: number): RowTimes => medianCurve(idsOnly, cached)
+const curve = (cached: number): RowTimes => medianCurve(causal, cached)
 
 const loaded = await loadModel(bundledModel, 'int8')
 const { threads: few, wideThreads } = chooseThreads({
@@ -75,8 +75,7 @@ const peaks = await measurePeaks({ workingSetBytes: forwardBytes(architecture, f
 const predictions = configurations(manifest)
   .filter(({ name }) => name !== NTP)
   .map((configuration) => {
-    const own = configuration.decoding.mode === 'sbd' ? withEntropies : idsOnly
-    const curves = { ntp: curve(typical), own: medianCurve(own, typical) }
+    const curves = { ntp: curve(typical), own: medianCurve(withMasks, typical) }
     return predict(configuration, curves, measured)
   })
 
@@ -88,8 +87,8 @@ await saveAndPrint('roofline', {
     gigabytesPerSecond: round(peaks.bytesPerSecond / 1e9, 1),
     gigaOperationsPerSecond: round(peaks.operationsPerSecond / 1e9, 1),
   },
-  rowsMs: curvesJson(idsOnly),
-  rowsWithEntropiesMs: curvesJson(withEntropies),
+  rowsMs: curvesJson(causal),
+  rowsWithMasksMs: curvesJson(withMasks),
   predictions,
 })
 
@@ -116,7 +115,7 @@ function rowsTable(): string {
     return [
       count,
       (curve(typical).get(count) as number).toFixed(3),
-      (medianCurve(withEntropies, typical).get(count) as number).toFixed(3),
+      (medianCurve(withMasks, typical).get(count) as number).toFixed(3),
       ms.toFixed(3),
       times(ms / base),
       bound.toFixed(3),
@@ -126,7 +125,7 @@ function rowsTable(): string {
   const header = [
     'rows',
     `ms, ${typical} cached`,
-    'with entropies',
+    'half masks',
     `ms, ${full} cached`,
     't(rows)/t(1)',
     'bound ms',

@@ -1,4 +1,6 @@
 import { availableParallelism } from 'node:os'
+import type { Manifest } from '@setblock/shared'
+import type { MaskGroup } from '../../gpu-worker/src/decoding/rows.ts'
 import { chooseThreads } from '../../gpu-worker/src/engine/choose-threads.ts'
 import type { Engine, SequenceRows } from '../../gpu-worker/src/engine/engine.ts'
 import { loadModel, weightBytes } from '../../gpu-worker/src/engine/manifest.ts'
@@ -20,17 +22,16 @@ export interface RowTimesOptions {
   readonly cached: readonly number[]
   readonly rowCounts: readonly number[]
   readonly rounds: number
-  /** Whether every row brings its entropy along, as sbd wants it. Absent: ids only, as ntp and verified do. */
-  readonly entropies?: boolean
+  /** Half of the rows are masks and bring their entropies along, as verified and sbd have it. Absent: causal rows alone. */
+  readonly masks?: boolean
 }
 
 /**
- * t(rows) of the engine alone, in this process and with the threads that the worker would take: causal rows, all of
- * them read. Contexts and row counts take turns within a round; medians over rounds.
+ * t(rows) of the engine alone, in this process and with the threads that the worker would take, all rows read. Contexts and row counts take turns within a round; medians over rounds.
  */
 export async function measureRowTimes(
   modelFolder: string,
-  { cached, rowCounts, rounds, entropies = false }: RowTimesOptions,
+  { cached, rowCounts, rounds, masks = false }: RowTimesOptions,
 ): Promise<Map<number, RowTimes>> {
   const model = await loadModel(modelFolder, 'int8')
   const threads = chooseThreads({
@@ -40,8 +41,7 @@ export async function measureRowTimes(
   })
   const options = { ...threads, spinning: false, sequencesMax: cached.length }
   const engine = await createOnnxEngine(model, options)
-  const { vocabularySize } = model.manifest.architecture
-  const times = await timeRows(engine, vocabularySize, { cached, rowCounts, rounds, entropies })
+  const times = await timeRows(engine, model.manifest, { cached, rowCounts, rounds, masks })
   await engine.dispose()
   return times
 }
@@ -49,13 +49,18 @@ export async function measureRowTimes(
 /** The same of an engine that is open, with as many free sequences as contexts. */
 export async function timeRows(
   engine: Engine,
-  vocabularySize: number,
-  { cached, rowCounts, rounds, entropies = false }: RowTimesOptions,
+  manifest: Manifest,
+  { cached, rowCounts, rounds, masks = false }: RowTimesOptions,
 ): Promise<Map<number, RowTimes>> {
-  const wanted = entropies ? 'all' : 'none'
-  const rowsOf = (sequence: number, count: number): SequenceRows => {
+  const { vocabularySize } = manifest.architecture
+  const causalRows = (sequence: number, count: number): SequenceRows => {
     const tail = Array.from({ length: count }, (_, i) => (i * 37 + 11) % vocabularySize)
-    return { sequence, tail, groups: [], readTail: count, entropies: wanted, top: 'none' }
+    return { sequence, tail, groups: [], readTail: count, entropies: 'none', top: 'none' }
+  }
+  const rowsOf = (sequence: number, count: number): SequenceRows => {
+    const groups = masks ? maskGroups(manifest, count >> 1) : []
+    const tailRows = causalRows(sequence, masks ? count - (count >> 1) : count)
+    return { ...tailRows, groups, entropies: groups.length > 0 ? 'groups' : 'none' }
   }
   const sequences = new Map<number, number>()
   for (const positions of cached) {
@@ -63,7 +68,7 @@ export async function timeRows(
     sequences.set(positions, sequence)
     while (engine.cachedLength(sequence) < positions) {
       const rows = Math.min(CHUNK_ROWS, positions - engine.cachedLength(sequence))
-      await engine.forward([{ ...rowsOf(sequence, rows), readTail: 0 }])
+      await engine.forward([{ ...causalRows(sequence, rows), readTail: 0 }])
       engine.commit(sequence, rows)
     }
   }
@@ -90,6 +95,16 @@ export async function timeRows(
       new Map([...byRows].map(([rows, times]) => [rows, median(times)])),
     ]),
   )
+}
+
+/** So many masks in as few groups as may hold them. */
+function maskGroups({ maskTokenId, maxBlockLength }: Manifest, count: number): MaskGroup[] {
+  const groups: MaskGroup[] = []
+  for (let left = count; left > 0; left -= maxBlockLength) {
+    const length = Math.min(left, maxBlockLength)
+    groups.push({ tokens: Array.from({ length }, () => maskTokenId), afterTail: 1 })
+  }
+  return groups
 }
 
 async function burst(forward: () => Promise<unknown>): Promise<number[]> {
