@@ -38,7 +38,7 @@ test('options come before the environment, and words are the message', async () 
 
 test('what is wrong is named', async () => {
   const cases: [string[], RegExp][] = [
-    [['--gamma', 'much'], /--gamma must be a number, not much/],
+    [['--gamma', 'much'], /--gamma must be a number or low, balanced, high, not much/],
     [['--seed', ''], /--seed/],
     [['--replay-speed', '0'], /--replay-speed/],
     [['--nope'], /--nope/],

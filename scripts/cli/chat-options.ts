@@ -55,7 +55,7 @@ const FLAGS = {
 
 const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]']
 
-const PRESETS: readonly string[] = ['low', 'balanced', 'high'] satisfies GammaPreset[]
+const PRESETS: readonly GammaPreset[] = ['low', 'balanced', 'high']
 
 /**
  * Reads the command line, then the environment. What a field may be is the API's to say, so that its word is the only one.
@@ -75,9 +75,7 @@ export async function parseChatOptions(
   }
   const settings = {
     mode: values.mode as Mode | undefined,
-    gamma: PRESETS.includes(values.gamma ?? '')
-      ? (values.gamma as GammaPreset)
-      : readNumber('--gamma', values.gamma),
+    gamma: readGamma(values.gamma),
     block_length: readNumber('--block-length', values['block-length']),
     temperature: readNumber('--temperature', values.temperature),
     seed: readNumber('--seed', values.seed),
@@ -111,11 +109,16 @@ function parseFlags(args: readonly string[]) {
   }
 }
 
-function readNumber(name: string, text: string | undefined): number | undefined {
+function readGamma(text: string | undefined): number | GammaPreset | undefined {
+  const preset = PRESETS.find((each) => each === text)
+  return preset ?? readNumber('--gamma', text, `a number or ${PRESETS.join(', ')}`)
+}
+
+function readNumber(name: string, text: string | undefined, what = 'a number') {
   if (text === undefined) return undefined
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value)) {
-    throw new CliError(`${name} must be a number, not ${text}`)
+    throw new CliError(`${name} must be ${what}, not ${text}`)
   }
   return value
 }

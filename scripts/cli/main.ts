@@ -35,4 +35,8 @@ async function main([name = '--help', ...args]: readonly string[]): Promise<numb
   }
 }
 
+// Who has read enough closes the pipe (`| head`): the end of our output, and no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 process.exitCode = await main(process.argv.slice(2))

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import path from 'node:path'
+import { text as readAll } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { createSetblock, SetblockError, TokenBoard, type Setblock } from '@setblock/client'
@@ -125,5 +127,17 @@ describe('the client package against the running stack', { timeout: 120_000 }, (
       stderr: /^setblock: gamma: /,
     })
     await assert.rejects(run('--key', 'sb-nobody', ORDER), { code: 1 })
+  })
+
+  test('setblock chat ends its answer when nobody reads its output any more', async () => {
+    const command = path.join(repository, 'scripts', 'cli', 'setblock.cjs')
+    const { edgeUrl: url, demoKey: key } = under.stack
+    const dials = ['--mode', 'ntp', '--max-tokens', '400', '--replay-speed', '20']
+    const args = [command, 'chat', '--url', url, '--key', key, ...dials, STORY]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.once('data', () => child.stdout.destroy())
+    const [stderr, [code]] = await Promise.all([readAll(child.stderr), once(child, 'exit')])
+    assert.equal(stderr, '')
+    assert.equal(code, 130)
   })
 })
