@@ -12,7 +12,10 @@ import {
 import { CHAT_USAGE, parseChatOptions, type ChatOptions } from './chat-options.ts'
 import { CliError, type Command } from './command.ts'
 import { interruptible } from './interrupt.ts'
-import { dim, LiveAnswer, type Screen } from './live-answer.ts'
+import { dim, LiveAnswer } from './live-answer.ts'
+import { readScreen } from './screen.ts'
+
+const screen = () => readScreen(process.stdout, process.env)
 
 /** `npx setblock chat`: a conversation in the terminal. */
 export const chat: Command = { usage: CHAT_USAGE, run }
@@ -128,14 +131,6 @@ function summary({ usage, finish_reason: finishReason }: Answer, ms: number): st
   } = usage
   const cut = finishReason === 'length' ? ', cut at its greatest length' : ''
   return `${tokens} tokens, ${passes.decode} forwards, ${rate.toFixed(2)} tokens a forward, ${(ms / 1000).toFixed(2)} s${cut}\n`
-}
-
-function screen(): Screen {
-  // Of a pipe they are undefined, whatever its type says.
-  const { columns, rows } = process.stdout as Partial<Screen>
-  const { NO_COLOR: noColour = '', TERM: terminal } = process.env
-  const colour = process.stdout.isTTY && noColour === '' && terminal !== 'dumb'
-  return { columns: columns ?? 80, rows: rows ?? 24, colour }
 }
 
 /** Failures of the API as a line; anything else is a fault of ours and stays what it is. */

@@ -1,11 +1,6 @@
 import { TokenBoard, type GenerationEvent } from '@setblock/client'
+import type { Screen } from './screen.ts'
 import { textWidth, toPrintable } from './terminal-text.ts'
-
-export interface Screen {
-  readonly columns: number
-  readonly rows: number
-  readonly colour: boolean
-}
 
 const ESC = '\u001B'
 const ERASE_BELOW = `${ESC}[J`
