@@ -5,6 +5,7 @@ import path from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { ApiError, limits, type ErrorCode } from '@setblock/shared'
 import { FolderStore } from './folder-store.ts'
+import { MemoryStore } from './memory-store.ts'
 import { SessionService } from './session-service.ts'
 import { SessionStates } from './session-states.ts'
 
@@ -252,6 +253,38 @@ test('a tenant may have so many sessions and no more', async () => {
   )
   await service.remove('t', 's5')
   assert.equal((await service.create('t', { id: 'one-more' })).version, 1)
+})
+
+test('a deleted session leaves nothing of what was said in it', async () => {
+  const service = open()
+  await turn(service, 's', [4711, 4712])
+  await turn(service, 's', [4711, 4712, 4713])
+  await service.remove('t', 's')
+  await service.flush()
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile())
+  assert.equal(files.length, 1)
+  const [{ parentPath, name } = assert.fail()] = files
+  assert.doesNotMatch((await readFile(path.join(parentPath, name))).toString(), /471[123]/)
+  // Whoever began a turn before cannot bring it back.
+  assert.equal((await service.create('t', { id: 's' })).version, 4)
+})
+
+test('what is stored of a tenant does not grow with the sessions that it has deleted or let expire', async () => {
+  const states = new SessionStates({ store: new MemoryStore() })
+  const now = { ms: 1_000_000 }
+  const service = new SessionService({ states, now: () => now.ms })
+  const ids = Array.from({ length: limits.sessionsPerTenantMax }, (_, index) => `old-${index}`)
+  await Promise.all(ids.map((id) => service.create('t', { id })))
+  for (const id of ids.slice(0, 20)) await service.remove('t', id)
+  // The others expire, and all have been dead for longer than a turn takes.
+  now.ms += 2 * limits.sessionTtlMs
+  for (const id of ['first', 'second']) {
+    await service.create('t', { id })
+    now.ms += 120_000
+  }
+  await service.flush()
+  assert.equal(await states.count('t'), 2)
 })
 
 test('a session belongs to the model of its first turn', async () => {

@@ -3,6 +3,7 @@ import { ApiError, limits } from '@setblock/shared'
 import type { SessionModel } from './session-model.ts'
 import { SessionRoom } from './session-room.ts'
 import type { SessionState, SessionStates } from './session-states.ts'
+import { chooseDead } from './sweep.ts'
 
 export interface SessionServiceOptions {
   readonly states: SessionStates
@@ -202,14 +203,13 @@ export class SessionService {
     const { states, now } = this.#options
     const next = { ...state, ...change, version: state.version + 1, updatedMs: now() }
     await states.save(tenant, next)
-    this.#prune(tenant, state.id)
+    this.#behind(states.prune(tenant, next))
     return next
   }
 
-  /** Behind the answer: what is left over costs room and nothing else. */
-  #prune(tenant: string, id: string): void {
-    const pruning: Promise<void> = this.#options.states
-      .prune(tenant, id)
+  /** Goes on behind the answer: what is left over costs room and nothing else. */
+  #behind(removal: Promise<void>): void {
+    const pruning: Promise<void> = removal
       .catch(() => undefined)
       .finally(() => this.#pruning.delete(pruning))
     this.#pruning.add(pruning)
@@ -225,12 +225,14 @@ export class SessionService {
     return !deleted && this.#options.now() - updatedMs < ttlMs
   }
 
-  /** At most so many: only where that could be too many are they read, to leave out the dead. */
+  /** At most so many: only where that could be too many are they read. The dead are left out, and go: they would pile up. */
   async #countLiving(tenant: string): Promise<number> {
     const { states } = this.#options
     const stored = await states.count(tenant)
     if (stored < limits.sessionsPerTenantMax) return stored
-    return (await states.all(tenant)).filter((state) => this.#lives(state)).length
+    const all = await states.all(tenant)
+    this.#behind(states.forget(tenant, chooseDead(all)))
+    return all.filter((state) => this.#lives(state)).length
   }
 
   async #alone<Result>(tenant: string, id: string, work: () => Promise<Result>): Promise<Result> {

@@ -33,6 +33,8 @@ export interface SessionStatesOptions {
 
 /** Versions kept behind the newest: a reader may be about to open them. */
 const VERSIONS_KEPT = 2
+/** A state that is read may be replaced meanwhile and go; then the newer one is looked for, so often. */
+const READS_MAX = 5
 const VERSION_DIGITS = 12
 const FOLDER = 'sessions'
 
@@ -53,8 +55,12 @@ export class SessionStates {
    * @throws ApiError `session_corrupt` if it cannot be read: an older one would lose a turn.
    */
   async load(tenant: string, id: string): Promise<SessionState | undefined> {
-    const newest = (await this.#names(folderOf(tenant, id))).at(-1)
-    return newest === undefined ? undefined : this.#open(tenant, newest)
+    for (let reads = 1; ; reads += 1) {
+      const newest = (await this.#names(folderOf(tenant, id))).at(-1)
+      if (newest === undefined) return undefined
+      const sealed = await this.#options.store.get(newest).catch(unavailable)
+      if (sealed !== undefined || reads === READS_MAX) return this.#unseal(tenant, newest, sealed)
+    }
   }
 
   /**
@@ -84,10 +90,22 @@ export class SessionStates {
     throw changedElsewhere(state.id)
   }
 
-  /** Removes what newer versions have replaced. */
-  async prune(tenant: string, id: string): Promise<void> {
+  /** Removes what newer versions have replaced; of a deleted session nothing is kept but that it was. */
+  async prune(tenant: string, { id, deleted }: SessionState): Promise<void> {
     const names = await this.#names(folderOf(tenant, id))
-    for (const name of names.slice(0, -VERSIONS_KEPT)) await this.#options.store.remove(name)
+    const kept = deleted ? 1 : VERSIONS_KEPT
+    for (const name of names.slice(0, -kept)) await this.#options.store.remove(name)
+  }
+
+  /** Removes sessions as if they had never been, except those that have a newer version by now. */
+  async forget(tenant: string, sessions: readonly SessionState[]): Promise<void> {
+    for (const { id, version } of sessions) {
+      const folder = folderOf(tenant, id)
+      const names = await this.#names(folder)
+      if (names.at(-1) !== nameOf(folder, version)) continue
+      // The newest goes last: an older one must not become the state.
+      for (const name of names) await this.#options.store.remove(name)
+    }
   }
 
   /** Removes sessions whose last change is older than `ageMaxMs`, deleted ones included. */
@@ -121,12 +139,15 @@ export class SessionStates {
   }
 
   async #open(tenant: string, name: string): Promise<SessionState> {
+    return this.#unseal(tenant, name, await this.#options.store.get(name).catch(unavailable))
+  }
+
+  #unseal(tenant: string, name: string, sealed: Uint8Array | undefined): SessionState {
     const broken = (why: string) =>
       new ApiError('session_corrupt', 'session: its stored state cannot be read', {
         param: 'session',
         cause: new Error(why),
       })
-    const sealed = await this.#options.store.get(name).catch(unavailable)
     if (sealed === undefined) throw broken('the state was pruned while it was read')
     const data = unseal(sealed, toLabel(name), this.#key(tenant))
     if (data === 'corrupt' || data === 'mismatch') throw broken(data)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chooseEvictions, chooseExpired } from './sweep.ts'
+import { chooseDead, chooseEvictions, chooseExpired } from './sweep.ts'
 
 const object = (name: string, bytes: number, storedMs: number) => ({ name, bytes, storedMs })
 
@@ -29,4 +29,23 @@ test('a session expires as a whole, by the age of its newest version', () => {
 test('however long nobody wrote, nothing expires by itself', () => {
   assert.deepEqual(chooseExpired([object('sessions/t/s/1', 1, 5)], 0), [])
   assert.deepEqual(chooseExpired([], 0), [])
+})
+
+test('a session is dead when it has expired or was deleted, and no turn can be under way', () => {
+  const hour = 3_600_000
+  const session = (id: string, updatedMs: number, change = {}) => {
+    return { id, updatedMs, ttlMs: 10 * hour, deleted: false, ...change }
+  }
+  const sessions = [
+    session('expired', 0),
+    session('expiring', 2 * hour),
+    session('deleted', 10 * hour, { deleted: true }),
+    session('just deleted', 11 * hour, { deleted: true }),
+    session('newest', 12 * hour),
+  ]
+  const dead = (of: typeof sessions) => chooseDead(of).map(({ id }) => id)
+  assert.deepEqual(dead(sessions), ['expired', 'deleted'])
+  // However long nobody came.
+  assert.deepEqual(dead(sessions.slice(0, 1)), [])
+  assert.deepEqual(dead([]), [])
 })

@@ -35,6 +35,27 @@ export function chooseExpired(objects: readonly StoredObject[], ageMaxMs: number
     .flatMap((versions) => versions.map(({ name }) => name))
 }
 
+/** That a session was deleted must be known for longer than a turn takes that began before (`deadlineMsMax`). */
+const DEAD_KEPT_MS = 3_600_000
+
+/** What `chooseDead` looks at of a session. */
+interface Lifetime {
+  readonly updatedMs: number
+  readonly ttlMs: number
+  readonly deleted: boolean
+}
+
+/**
+ * The sessions of a tenant that were deleted or have expired, and that nobody can be in a turn of any more. Age is
+ * counted from the newest one, for the same reason as in `chooseExpired`.
+ */
+export function chooseDead<Session extends Lifetime>(sessions: readonly Session[]): Session[] {
+  const now = sessions.reduce((newest, { updatedMs }) => Math.max(newest, updatedMs), 0)
+  return sessions.filter(
+    ({ updatedMs, ttlMs, deleted }) => now - updatedMs > (deleted ? 0 : ttlMs) + DEAD_KEPT_MS,
+  )
+}
+
 /** Removes objects one by one; what cannot be removed is left for the next time. */
 export async function removeAll(store: ObjectStore, names: readonly string[]): Promise<number> {
   let removed = 0
