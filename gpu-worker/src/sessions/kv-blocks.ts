@@ -7,6 +7,7 @@ import type { ObjectStore, StoreTier } from './object-store.ts'
 import type { KvIdentity } from './session-model.ts'
 import { chooseEvictions, removeAll } from './sweep.ts'
 import { seal, tenantKey, unseal, type Label } from './seal.ts'
+import { UseTimes } from './use-times.ts'
 
 /** A known prefix of a token sequence. */
 export interface Prefix {
@@ -62,6 +63,8 @@ const WRITES_WAITING_MAX = 256
 const WRITES_AT_ONCE = 2
 /** Each time this part of the store's budget has been written, it is checked. */
 const SWEEPS_PER_FILL = 16
+/** Uses of older blocks count from when they were written: on a full disk nothing is, and nothing else would bound this. */
+const USES_REMEMBERED_MAX = 100_000
 const FOLDER = 'kv'
 const FARTHEST: readonly StoreTier[] = ['bucket', 'disk', 'memory']
 
@@ -87,9 +90,7 @@ export class KvBlocks {
   readonly #memory: MemoryTier<KvBlock>
   readonly #writes = new Map<string, Promise<void>>()
   readonly #turns = new AtMost(WRITES_AT_ONCE)
-  /** When blocks were used last, milliseconds; the first block of a prefix latest. */
-  readonly #usedMs = new Map<string, number>()
-  #lastUseMs = 0
+  readonly #uses = new UseTimes(USES_REMEMBERED_MAX)
   #bytesSinceSweep = 0
   #sweeping: Promise<void> | undefined
 
@@ -223,22 +224,19 @@ export class KvBlocks {
     if (local === undefined) return
     const { store, bytesMax } = local
     const objects = await store.list(FOLDER)
-    const names = chooseEvictions(objects, bytesMax, (name) => this.#usedMs.get(name))
+    const names = chooseEvictions(objects, bytesMax, (name) => this.#uses.of(name))
     this.counts.evicted += await removeAll(store, names)
     const evicted = new Set(names)
-    const left = new Set(objects.map(({ name }) => name).filter((name) => !evicted.has(name)))
-    for (const name of this.#usedMs.keys()) if (!left.has(name)) this.#usedMs.delete(name)
+    const left = objects.map(({ name }) => name).filter((name) => !evicted.has(name))
+    this.#uses.keepOnly(new Set(left))
   }
 
   /** The end of a prefix must leave before its beginning, which it is of no use without. */
   #touch(tenant: string, keys: readonly string[]): void {
     this.#memory.touch(keys)
     if (this.#options.local === undefined) return
-    // Two uses within a millisecond still have an order.
-    this.#lastUseMs = Math.max(this.#lastUseMs + 1, Date.now())
-    for (const [index, key] of keys.entries()) {
-      this.#usedMs.set(this.#name(tenant, key), this.#lastUseMs - index / keys.length)
-    }
+    const names = keys.map((key) => this.#name(tenant, key))
+    this.#uses.note(names, Date.now())
   }
 
   #name(tenant: string, key: string): string {
