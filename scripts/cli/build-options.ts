@@ -16,7 +16,7 @@ Turns a Hugging Face folder (Llama 2 and 3, Qwen2, Qwen2.5 or Qwen3; safetensors
   --id ID                   the model's name in the API                     (name of the written folder)
   --name NAME               its name for people                             (the id)
   --context N               tokens of prompt and answer together            (the model's, at most 8192)
-  --block-length N          tokens guessed at once where a request does not say  (8)
+  --block-length N          tokens guessed at once, at most, where a request does not say  (8)
   --mask-token TOKEN        text or id of the token that stands for "not known yet", such as a reserved one
   --add-mask-token          adds such a token where the tokenizer has none
   --stop-token TOKEN        text or id of one more token that ends an answer; several are allowed

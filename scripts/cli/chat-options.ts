@@ -27,7 +27,7 @@ With a message, or when the input or the output is no terminal, one question is 
   --model MODEL        which one                     (the first one listed)
   --mode MODE          verified, sbd or ntp          (the model's default)
   --gamma GAMMA        nats, or low, balanced, high; selects sbd
-  --block-length N     tokens guessed at once
+  --block-length N     tokens guessed at once, at most
   --temperature T      0 to 2                        (0)
   --seed N             draws the same answer again
   --max-tokens N       length of an answer

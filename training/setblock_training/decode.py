@@ -85,22 +85,27 @@ def set_block(
 def prefix(
     model: LanguageModel, prompt: list[int], limit: int, stops: set[int], mask_id: int, gamma: float, block_length: int
 ) -> Decoded:
-    """SBD with rule prefix: the causal token, then masked ones while their entropies sum to at most gamma."""
+    """SBD with rule prefix: the causal token, then masked ones while their entropies sum to at most gamma.
+
+    After two forwards in a row that let none of those go, a block has two masks until one does.
+    """
     tokens: list[int] = []
-    forwards = 0
+    forwards = quiet = 0
     while len(tokens) < limit:
         base = len(prompt) + len(tokens)
-        logits = row_logits(model, prompt + tokens, [mask_id] * block_length, mask_id)
+        masks = block_length if quiet < 2 else 2
+        logits = row_logits(model, prompt + tokens, [mask_id] * masks, mask_id)
         forwards += 1
         run = torch.cat([logits[base - 1 : base], logits[base + 1 :]])
         entropy, total = entropies(run), 0.0
-        for index in range(block_length):
+        for index in range(masks):
             total += float(entropy[index]) if index > 0 else 0.0
             if total > gamma or len(tokens) == limit:
                 break
             tokens.append(int(run[index].argmax()))
             if tokens[-1] in stops:
                 return tokens, forwards
+        quiet = 0 if len(prompt) + len(tokens) > base + 1 else quiet + 1
     return tokens, forwards
 
 

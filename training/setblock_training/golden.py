@@ -107,7 +107,8 @@ def write_fixture(folder: Path, config: ModelConfig, seed: int) -> None:
     ]
     settings = [("ntp", 0.0, 2), ("sbd", 0.0, 8), ("sbd", 6.0, 8), ("sbd", 10.0, 5), ("sbd", 16.0, 16)]
     texts = [text(model, *setting, generator) for setting in settings for _ in range(4)]
-    prefixes = [("sbd", 0.0, 8), ("sbd", 6.0, 8), ("sbd", 12.0, 5)]
+    # At 3.7 and 4 nats blocks become short and long again.
+    prefixes = [("sbd", 0.0, 8), ("sbd", 6.0, 8), ("sbd", 12.0, 5), ("sbd", 3.7, 8), ("sbd", 4.0, 5)]
     texts += [text(model, *setting, generator, "prefix") for setting in prefixes for _ in range(4)]
     (folder / "golden.json").write_text(json.dumps({"cases": cases, "texts": texts}) + "\n")
 

@@ -312,6 +312,31 @@ describe('sbd, rule prefix', () => {
     }
   })
 
+  /** Masks of the block of each forward, where those of `letGo` have masks that are certain. */
+  const masksOf = (letGo: readonly boolean[], forwardsLeft?: number): number[] => {
+    const decoder = new JobDecoder(prefix(0.1), TOY_MASK)
+    decoder.demand(0)
+    return letGo.map((certain) => {
+      const { tail, groups } = decoder.plan(roomy())
+      const masks = groups[0]!.tokens.length
+      const ids = new Int32Array(1 + masks).fill(40)
+      const entropies = new Float32Array(1 + masks).fill(certain ? 0 : 2)
+      decoder.settle({ ids, entropies, logprobs: entropies }, forwardsLeft)
+      assert.ok(tail.length > 0)
+      return masks
+    })
+  }
+
+  test('where no mask is let go blocks become short, until one is', () => {
+    const letGo = [false, false, false, false, true, false, false, false]
+    assert.deepEqual(masksOf(letGo), [8, 8, 2, 2, 2, 8, 8, 2])
+    assert.deepEqual(masksOf([false, true, false, true, false, false]), Array(6).fill(8))
+  })
+
+  test('a latency budget needs all masks', () => {
+    assert.deepEqual(masksOf([false, false, false, false], 60), Array(4).fill(8))
+  })
+
   test('a latency budget reveals more than gamma allows, and says what it took', () => {
     const decoder = new JobDecoder(prefix(0.1), TOY_MASK)
     decoder.demand(0)

@@ -7,6 +7,11 @@ import type { Pick } from './sampler.ts'
 import type { SetBlockOptions } from './set-block.ts'
 import { TextCursor } from './text-cursor.ts'
 
+/** After so many forwards in a row that let no masked token go, blocks are short until one does. */
+const QUIET_FORWARDS = 2
+/** Masks of a short block: the least that guess a token, since the first stands for the causal row's. */
+const SHORT_BLOCK = 2
+
 /** A token of the run; `row` is undefined where the grammar left no choice. */
 interface RunPick extends Pick {
   readonly row: number | undefined
@@ -26,11 +31,18 @@ interface Run {
  * frontier, as plain decoding would; masked ones follow it while their entropies sum to at most gamma. The next block
  * begins right behind them. So every token knows all tokens before it but those of its own forward, and at gamma 0 the
  * text is that of `ntp`. The entropy of the causal token does not count: no other order would have done without it.
+ *
+ * Masks cost time. On text that lets none of them go a block has only as many as it takes to see when that changes; a
+ * latency budget, which lets them go whatever they are, keeps all. This follows the stream's own text alone, so that the
+ * text never depends on what shares the batch.
  */
 export class PrefixDecoder implements Decoder {
   readonly #input: DecoderInput
   readonly #gamma: number
   readonly #masks: readonly number[]
+  /** Masks of the next forward. */
+  #block: readonly number[]
+  #quietForwards = 0
   readonly #cursor: TextCursor
   #pending: readonly number[]
   #step = 0
@@ -41,12 +53,13 @@ export class PrefixDecoder implements Decoder {
     this.#input = input
     this.#gamma = gamma
     this.#masks = Array.from({ length: blockLength }, () => input.maskTokenId)
+    this.#block = this.#masks
     this.#cursor = new TextCursor(input)
     this.#pending = input.pending
   }
 
   demand(): RowDemand {
-    const rows = this.#pending.length + this.#masks.length
+    const rows = this.#pending.length + this.#block.length
     return { least: rows, wanted: rows }
   }
 
@@ -55,7 +68,7 @@ export class PrefixDecoder implements Decoder {
     const isPlain = sampling.temperature === 0 && grammar === undefined
     return {
       tail: this.#pending,
-      groups: [{ tokens: this.#masks, afterTail: this.#pending.length }],
+      groups: [{ tokens: this.#block, afterTail: this.#pending.length }],
       readTail: 1,
       entropies: wantsRaw(report) ? 'all' : isPlain ? 'groups' : 'none',
       top: topFor(this.#input, 'all'),
@@ -78,6 +91,7 @@ export class PrefixDecoder implements Decoder {
     }
     this.#step += 1
     this.#pending = tokenIds
+    if (forwardsLeft === undefined) this.#fitBlock(picks.length > 1)
     const masksRead = picks.filter(({ row }) => row !== undefined && row > 0).length
     const outcome = { commit, reveal, usedRows: commit + masksRead, gamma }
     const finish = ended ?? forced.finish
@@ -88,7 +102,7 @@ export class PrefixDecoder implements Decoder {
   #run(results: RowResults, least: number): Run {
     const picks: RunPick[] = []
     let sum = 0
-    for (let index = 0; index < this.#masks.length; index += 1) {
+    for (let index = 0; index < this.#block.length; index += 1) {
       const source = index === 0 ? 0 : 1 + index
       const row = this.#cursor.forced === undefined ? source : undefined
       const token = { row, ...this.#cursor.choose(results, source, true) }
@@ -103,11 +117,17 @@ export class PrefixDecoder implements Decoder {
     return { picks, gamma: Math.max(this.#gamma, sum) }
   }
 
+  #fitBlock(anyLetGo: boolean): void {
+    this.#quietForwards = anyLetGo ? 0 : this.#quietForwards + 1
+    const isQuiet = this.#quietForwards >= QUIET_FORWARDS
+    this.#block = isQuiet ? this.#masks.slice(0, SHORT_BLOCK) : this.#masks
+  }
+
   #leastReveals(forwardsLeft: number | undefined): number {
     if (forwardsLeft === undefined) return 1
     const tokensLeft = this.#input.end - this.#cursor.position
     const byRule = this.#step === 0 ? 0 : this.#byRule / this.#step
-    const open = this.#masks.length
+    const open = this.#block.length
     return Math.max(1, leastReveals({ tokensLeft, open, forwardsLeft, byRule }))
   }
 }
