@@ -46,6 +46,7 @@ export class StreamHub {
   /** A new run at a free place. Throws `overloaded` when nothing can make room for it. */
   open(options: RunOptions): Run {
     const { keptStreamsMax } = this.#options.limits
+    this.#forgetExpired()
     this.#evict(() => this.#entries.size >= keptStreamsMax)
     if (this.#entries.size >= keptStreamsMax) {
       throw new ApiError('overloaded', 'too many streams are being kept here')
@@ -131,6 +132,12 @@ export class StreamHub {
     const entry = { run, readers: 0, expiresAt: Number.POSITIVE_INFINITY, abandoned: undefined }
     this.#entries.set(run.options.place, entry)
     return entry
+  }
+
+  /** Nobody may ask for an answer again, and yet it must not stay. */
+  #forgetExpired(): void {
+    const now = this.#options.clock()
+    for (const { run, expiresAt } of this.#entries.values()) if (expiresAt <= now) this.drop(run)
   }
 
   /** Forgets ended runs that nobody reads, oldest first, while there is too much. */
