@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readMetrics, type WatchedProcess } from './process-memory.ts'
+import { readMetrics, residentMb, type WatchedProcess } from './process-memory.ts'
 
 const PRELOAD = path.join(import.meta.dirname, 'live-memory-preload.cjs')
 const POLL_MS = 100
@@ -19,6 +19,8 @@ export interface LiveMemory {
   readonly minute: number
   readonly heapMb: number
   readonly externalMb: number
+  /** What the system counts then: with native memory, and what V8 has not given back. */
+  readonly residentMb: number
 }
 
 interface Line {
@@ -41,7 +43,8 @@ export async function liveMemory(
     const sum = (read: (line: Line) => number): number =>
       threads.reduce((total, line) => total + read(line), 0) / MEGABYTE
     const heapMb = sum(({ heapBytes }) => heapBytes)
-    return { minute, heapMb, externalMb: sum(({ externalBytes }) => externalBytes) }
+    const externalMb = sum(({ externalBytes }) => externalBytes)
+    return { minute, heapMb, externalMb, residentMb: residentMb(pid) }
   }
   throw new Error(`${name} does not tell what it holds`)
 }
@@ -61,11 +64,14 @@ const tenth = (megabytes: number): number => Math.round(megabytes * 10) / 10
 /** How what a process holds has changed between two moments of a run. */
 export function describeLive(from: LiveMemory, to: LiveMemory, requests: number) {
   const heapGrowthMb = to.heapMb - from.heapMb
+  const minutes = to.minute - from.minute
   return {
     minutes: [tenth(from.minute), tenth(to.minute)],
     heapMb: [tenth(from.heapMb), tenth(to.heapMb)],
     externalMb: [tenth(from.externalMb), tenth(to.externalMb)],
-    heapSlopeMbPerMinute: Number((heapGrowthMb / (to.minute - from.minute)).toFixed(3)),
+    residentMb: [tenth(from.residentMb), tenth(to.residentMb)],
+    heapSlopeMbPerMinute: Number((heapGrowthMb / minutes).toFixed(3)),
+    residentSlopeMbPerMinute: Number(((to.residentMb - from.residentMb) / minutes).toFixed(3)),
     heapBytesPerRequest: Math.round((heapGrowthMb * MEGABYTE) / requests),
   }
 }
