@@ -7,13 +7,18 @@ export interface JsonBodyLimits {
 }
 
 /**
- * Reads a request's JSON body. Throws unsupported_media_type, request_too_large, invalid_json (also
- * when it is nested too deep), or aborted when the client left.
+ * Reads a request's JSON body. Throws unsupported_media_type (also when it is compressed),
+ * request_too_large, invalid_json (also when it is nested too deep), or aborted when the client
+ * left.
  */
 export async function readJsonBody(request: Request, limits: JsonBodyLimits): Promise<unknown> {
   const mediaType = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
   if (mediaType !== 'application/json') {
     throw new ApiError('unsupported_media_type', 'send the body as content-type application/json')
+  }
+  const encoding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity'
+  if (encoding !== 'identity') {
+    throw new ApiError('unsupported_media_type', 'send the body without a content-encoding')
   }
   const body = parseJson(await readBytes(request, limits.bytesMax))
   if (isDeeperThan(body, limits.depthMax)) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { startHarness } from '../test-support/harness.ts'
 import { write } from '../test-support/scripts.ts'
 
@@ -279,6 +280,12 @@ test('only JSON of a bounded size is read', async (t) => {
     [response.status, ((await response.json()) as { error: { code: string } }).error.code] as const
   const headers = { authorization: 'Bearer sb-test-key', 'content-type': 'text/plain' }
   assert.deepEqual(await codeOf(await post(CHAT, '{}', { headers })), [
+    415,
+    'unsupported_media_type',
+  ])
+  const packed = { ...headers, 'content-type': 'application/json', 'content-encoding': 'gzip' }
+  const gzip = new Uint8Array(gzipSync(JSON.stringify(goodBody(CHAT))))
+  assert.deepEqual(await codeOf(await post(CHAT, '', { headers: packed, body: gzip })), [
     415,
     'unsupported_media_type',
   ])

@@ -248,6 +248,22 @@ test('a client that leaves ends its job, unless another reads along', async (t) 
   go()
 })
 
+test('a client that only asks whether a stream is there keeps it from nothing', async (t) => {
+  const { script, half, left, go } = pausing()
+  // So long that a reader who never reads would keep the job until the test is given up.
+  const { chat, get } = await start(t, script, { stallMs: 600_000 })
+  const response = await chat({ 'idempotency-key': 'one' })
+  const id = response.headers.get('x-setblock-stream-id') ?? ''
+  await half
+  const headers = { authorization: 'Bearer sb-test-key' }
+  const asked = await get(`/v1/streams/${id}`, { method: 'HEAD', headers })
+  assert.equal(asked.status, 200)
+  assert.match(asked.headers.get('content-type') ?? '', /^text\/event-stream/)
+  await response.body!.cancel()
+  await left
+  go()
+})
+
 test('a stream can be ended by name, whoever reads it, and is then forgotten', async (t) => {
   const { script, half, left, go } = pausing()
   const { chat, resume, get } = await start(t, script)

@@ -62,7 +62,13 @@ export function keepStream(deps: EdgeDeps): MiddlewareHandler<EdgeBindings> {
 export async function readStream(c: EdgeContext, deps: EdgeDeps, place: string): Promise<Response> {
   const { homes } = deps
   if (homes.kind === 'elsewhere') return passOn(c, homes, place)
-  return attach(c, deps, { hub: homes.hub, run: findOwn(c, homes.hub, place) })
+  const run = findOwn(c, homes.hub, place)
+  // Nobody reads on behalf of HEAD, so it must not count as a reader.
+  if (c.req.method === 'HEAD') {
+    const { status, contentType } = await abortable(run.opened, c.req.raw.signal)
+    return new Response(null, { status, headers: { 'content-type': contentType } })
+  }
+  return attach(c, deps, { hub: homes.hub, run })
 }
 
 /** Answers `DELETE /v1/streams/:id`: ends the generation if it runs, and forgets the answer. */
