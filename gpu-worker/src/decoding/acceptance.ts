@@ -12,7 +12,7 @@ const EXPONENT_MAX = 16
  * setblock-nano, tasks and prose alike: a token of probability p is accepted with p^0.6 to p^0.7 (npm run eval:drafts).
  */
 const FIRST_EXPONENT = 0.7
-const FIRST_ACCEPTANCE = 0.7
+const FIRST_ACCEPTANCE = 0.85
 
 /** Of a draft made where the draft before it failed: its masks did not see the token that was emitted instead. */
 export const AFTER_FAILURE = 0.7
