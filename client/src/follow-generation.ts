@@ -1,7 +1,7 @@
 import { clientError, errorFromEnvelope, isEnvelope, SetblockError } from './errors.ts'
 import { connectionLost, readEventStream } from './read-event-stream.ts'
 import { retryDelayMs, sleep, type RetryOptions } from './retry.ts'
-import type { Transport } from './transport.ts'
+import type { Call, Transport } from './transport.ts'
 import type { GenerateRequest, GenerationEvent } from './wire.ts'
 
 export interface FollowOptions extends RetryOptions {
@@ -44,12 +44,12 @@ export async function* followGeneration(
   try {
     yield* followOn(transport, request, { ...options, progress })
   } finally {
-    void sayFarewell(transport, progress)
+    void sayFarewell(transport, progress.streamId)
   }
 }
 
 /** Ends a generation whose events are no longer wanted. */
-async function sayFarewell(transport: Transport, { streamId }: Progress): Promise<void> {
+async function sayFarewell(transport: Transport, streamId: string | null): Promise<void> {
   if (streamId === null) return
   const path = `/v1/streams/${streamId}`
   const signal = AbortSignal.timeout(FAREWELL_MS)
@@ -90,7 +90,7 @@ async function* openOnce(
 ): AsyncGenerator<GenerationEvent> {
   const { progress, signal, idleTimeoutMs } = options
   const { lastEventId, idempotencyKey } = progress
-  const response = await transport.send({
+  const call = {
     method: 'POST',
     path: '/v1/generate',
     headers: {
@@ -100,9 +100,9 @@ async function* openOnce(
       ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }),
     },
     body: { reveals: true, ...request, stream: true },
-    signal,
-  })
-  progress.streamId = response.headers.get('x-setblock-stream-id')
+  } as const
+  const response = await openStream(transport, call, signal)
+  progress.streamId = streamIdOf(response)
   for await (const message of readEventStream(response, idleTimeoutMs)) {
     const event = parseEvent(message.data, progress)
     progress.lastEventId = message.lastEventId
@@ -110,6 +110,47 @@ async function* openOnce(
     progress.begun = true
     yield event
   }
+}
+
+const streamIdOf = (response: Response) => response.headers.get('x-setblock-stream-id')
+
+/**
+ * The answer to a request for a stream; the signal ends both. Whoever leaves before its headers are there does not know
+ * what the server calls the stream that it keeps, so the request stays for a moment, only to learn that and end it.
+ */
+async function openStream(
+  transport: Transport,
+  call: Omit<Call, 'signal'>,
+  signal: AbortSignal,
+): Promise<Response> {
+  const left = () => clientError('aborted', 'the request was aborted')
+  if (signal.aborted) throw left()
+  const connection = new AbortController()
+  const sending = transport.send({ ...call, signal: connection.signal })
+  const leaving = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(left()), { once: true })
+  })
+  try {
+    const response = await Promise.race([sending, leaving])
+    if (signal.aborted) throw left()
+    signal.addEventListener('abort', () => connection.abort(), { once: true })
+    return response
+  } catch (error) {
+    if (signal.aborted) void endUnread(transport, sending, connection)
+    throw error
+  }
+}
+
+async function endUnread(
+  transport: Transport,
+  sending: Promise<Response>,
+  connection: AbortController,
+): Promise<void> {
+  const timer = setTimeout(() => connection.abort(), FAREWELL_MS)
+  const response = await sending.catch(() => undefined)
+  clearTimeout(timer)
+  if (response !== undefined) await sayFarewell(transport, streamIdOf(response))
+  connection.abort()
 }
 
 function mayRepeat({ code, retryable }: SetblockError, progress: Progress): boolean {

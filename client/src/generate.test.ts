@@ -298,6 +298,26 @@ test('nobody there', async () => {
   await assert.rejects(nowhere.models(), isError('connection_failed', { retryable: true }))
 })
 
+test('who leaves before the headers are there ends the stream as soon as it has a name', async () => {
+  const ended = Promise.withResolvers<string>()
+  server.play((response, { method, path }) => {
+    if (method === 'DELETE') {
+      response.writeHead(204).end()
+      ended.resolve(path)
+      return
+    }
+    stream.abort()
+    void assert.rejects(stream.answer, isError('aborted')).then(() => {
+      const type = 'text/event-stream; charset=utf-8'
+      response.writeHead(200, { 'content-type': type, 'x-setblock-stream-id': 'late' })
+      response.flushHeaders()
+    })
+  })
+  const stream = client().generate(request)
+  assert.equal(await ended.promise, '/v1/streams/late')
+  assert.equal(server.received.length, 2)
+})
+
 test('a question for the models that its caller ends was not a lost connection', async () => {
   const controller = new AbortController()
   server.play(() => controller.abort())
