@@ -11,7 +11,8 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import { LARGE_SHAPES, writeLargeCheckpoint, type LargeName } from './large-checkpoint.ts'
 import { saveAndPrint, stamp } from './results-file.ts'
 
@@ -34,7 +35,7 @@ interface ServeFacts {
   readonly peakRssBytes: number
 }
 
-const { values } = parseArgs({
+const { values } = commandLine({
   allowNegative: true,
   options: {
     parameters: { type: 'string', default: '1b' },

@@ -10,7 +10,7 @@
  */
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import type { Decoding } from '@setblock/shared'
 import { DEVICE_CHOICES, PRECISIONS } from '../../gpu-worker/src/engine/device.ts'
 import { openEngine } from '../../gpu-worker/src/engine/open-engine.ts'
@@ -31,7 +31,7 @@ const ROW_COUNTS = [1, 2, 4, 8, 16, 32]
 const GAMMA = 0.35
 const RANDOM_PROMPT_TOKENS = 64
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     device: { type: 'string', default: 'auto' },
     precision: { type: 'string' },

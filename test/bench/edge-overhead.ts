@@ -9,7 +9,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import { importJobSecret, sha256Hex, signJobToken, type Job, type JobKey } from '@setblock/shared'
 import type { EdgeRuntime } from '../../scripts/start/options.ts'
 import { startStack, type Stack } from '../../scripts/start/stack.ts'
@@ -184,7 +184,7 @@ function printTable(name: string, { floorMs, ...summary }: Summary): void {
   process.stdout.write(`GET /healthz on this server, which does nothing: ${floorMs.toFixed(3)}\n`)
 }
 
-const { values } = parseArgs({ options: { pairs: { type: 'string', default: '200' } } })
+const { values } = commandLine({ options: { pairs: { type: 'string', default: '200' } } })
 const pairs = Number(values.pairs)
 if (!Number.isInteger(pairs) || pairs < 1) throw new Error('--pairs must be a whole number above 0')
 const facts = stamp()

@@ -7,7 +7,7 @@
  * `npm run bench:peers` installs the other engines; without it they are left out, and the bench says so. The last line
  * is JSON, and is saved under test/bench/results.
  */
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import { loadTokenizer } from '../eval/decode.ts'
 import { bundledModel } from '../eval/provenance.ts'
 import { STORY_PROMPTS } from '../eval/tasks.ts'
@@ -28,7 +28,7 @@ import { median, round } from './statistics.ts'
 import { measureEvenness, measureStreams } from './streams.ts'
 import { promptRequest, taskRequests } from './workload.ts'
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: { quick: { type: 'boolean', default: false }, shapes: { type: 'string' } },
 })
 const plan: Plan = values.quick ? QUICK : FULL

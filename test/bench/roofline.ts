@@ -12,6 +12,7 @@ import { chooseThreads } from '../../gpu-worker/src/engine/choose-threads.ts'
 import { loadModel, weightBytes } from '../../gpu-worker/src/engine/manifest.ts'
 import { loadTokenizer } from '../eval/decode.ts'
 import { bundledModel } from '../eval/provenance.ts'
+import { commandLine } from '../support/command-line.ts'
 import { configurations, NTP } from './configurations.ts'
 import type { RowTimes } from './cost-model.ts'
 import { measurePeaks } from './machine-peaks.ts'
@@ -33,6 +34,7 @@ const CURVE_ROUNDS = 7
 /** By cached positions. */
 type Curves = ReadonlyMap<number, RowTimes>
 
+commandLine({})
 const facts = stamp()
 const { manifest, encodeChat } = await loadTokenizer(bundledModel)
 const { architecture } = manifest

@@ -10,7 +10,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import type { Job } from '@setblock/shared'
 import { FolderStore } from '../../gpu-worker/src/sessions/folder-store.ts'
 import { KvBlocks } from '../../gpu-worker/src/sessions/kv-blocks.ts'
@@ -28,7 +28,7 @@ const TURN_TOKENS = 16
 const STORE_BLOCKS = 128
 const HEAD_SIZE = 64
 
-const { values } = parseArgs({ options: { turns: { type: 'string', default: '9' } } })
+const { values } = commandLine({ options: { turns: { type: 'string', default: '9' } } })
 const random = new Random(SEED)
 const words = (count: number): number[] =>
   Array.from({ length: count }, () => 300 + random.below(3000))

@@ -7,7 +7,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import type { EdgeRuntime } from '../../scripts/start/options.ts'
 import { repository } from '../../scripts/start/services.ts'
 import { startStack } from '../../scripts/start/stack.ts'
@@ -103,7 +103,7 @@ async function readVersion(name: string): Promise<string> {
   return `${name} ${version}`
 }
 
-const { values } = parseArgs({ options: { list: { type: 'boolean', default: false } } })
+const { values } = commandLine({ options: { list: { type: 'boolean', default: false } } })
 const results: Result[] = []
 for (const edge of EDGES) results.push(...(await runEdge(edge)), ...(await runFailures(edge)))
 const failed = results.filter(({ failure }) => failure !== undefined)

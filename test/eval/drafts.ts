@@ -7,7 +7,7 @@
  * Prints the share of tokens that hold by their place in the block, given that those before them held, and by the
  * probability that the model gave them; `exponent` is the power of that probability that fits best. The last line is JSON.
  */
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import type { Engine } from '../../gpu-worker/src/engine/engine.ts'
 import { loadModel } from '../../gpu-worker/src/engine/manifest.ts'
 import { createOnnxEngine } from '../../gpu-worker/src/engine/onnx-engine.ts'
@@ -19,7 +19,7 @@ const TEXT_TOKENS_MAX = 150
 /** Upper edges of the buckets of probability. */
 const PROBABILITIES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1]
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     rows: { type: 'string', default: '20' },
     model: { type: 'string', default: bundledModel },

@@ -6,7 +6,7 @@
  *
  * `valid` is the share of answers that the schema accepts, `accuracy` that of the right ones. The last line is JSON.
  */
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import type { Decoding, Job, JobEvent } from '@setblock/shared'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { EngineClient } from '../../gpu-worker/src/engine-thread/engine-client.ts'
@@ -17,7 +17,7 @@ import { isRight, readItems, type Item } from './tasks.ts'
 const ANSWER_TOKENS_MAX = 200
 const GAMMA = 0.35
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     rows: { type: 'string', default: '50' },
     model: { type: 'string', default: bundledModel },

@@ -10,7 +10,7 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import { ruleSchema, type Rule } from '@setblock/shared'
 import { openModel, type EvalModel } from './decode.ts'
 import { measureTask, type Part } from './grid/measure.ts'
@@ -23,7 +23,7 @@ import { readItems, TASKS, type Task } from './tasks.ts'
 
 const STORIES = 'stories'
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     rows: { type: 'string', default: '50' },
     tasks: { type: 'string', default: [...TASKS, STORIES].join(',') },

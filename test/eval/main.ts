@@ -6,7 +6,7 @@
  * Block length and rule are the model's own unless given, threads what the worker would take. Every prompt is decoded
  * by all settings in turn, so that times are paired. The last line is JSON.
  */
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import type { Decoding } from '@setblock/shared'
 import { openModel, type Decoded, type EvalModel } from './decode.ts'
 import { bundledModel, provenance } from './provenance.ts'
@@ -17,7 +17,7 @@ const GAMMAS = [0.01, 0.1, 0.35]
 const ANSWER_TOKENS_MAX = 200
 const STORY_TOKENS = 150
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     rows: { type: 'string', default: '50' },
     model: { type: 'string', default: bundledModel },

@@ -10,7 +10,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import type { Engine, SequenceRows } from '../../gpu-worker/src/engine/engine.ts'
 import { loadForm, readManifest } from '../../gpu-worker/src/engine/manifest.ts'
 import { createOnnxEngine } from '../../gpu-worker/src/engine/onnx-engine.ts'
@@ -30,7 +30,7 @@ const BLOCK_LENGTH = 8
 
 type Rows = Omit<SequenceRows, 'sequence'>
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     target: { type: 'string', default: 'cpu-int8' },
     rows: { type: 'string', default: '20' },

@@ -9,11 +9,11 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import { bundledModel, provenance } from '../eval/provenance.ts'
 import { runFaults } from './run-faults.ts'
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     restores: { type: 'string', default: '1000' },
     sessions: { type: 'string', default: '16' },

@@ -8,7 +8,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import { bundledModel, provenance } from '../eval/provenance.ts'
 import { residentMb, slopePerMinute } from './cluster/process-memory.ts'
 import { noCounts } from './ledger.ts'
@@ -21,7 +21,7 @@ const SAMPLE_MS = 2_000
 /** Megabytes a minute over the second half of the soak; the first half fills caches and heaps. */
 const SLOPE_MAX = 2
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     minutes: { type: 'string', default: '10' },
     sessions: { type: 'string', default: '500' },

@@ -6,12 +6,12 @@
  * The last line is JSON; exit code 1 when something was neither taken nor properly refused. A
  * finding names its input in base64, and the seed makes it again.
  */
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import { provenance } from '../eval/provenance.ts'
 import { runFuzz } from './run-fuzz.ts'
 import { allTargets } from './targets.ts'
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     cases: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },

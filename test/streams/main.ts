@@ -7,14 +7,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.ts'
 import { startStack } from '../../scripts/start/stack.ts'
 import { bundledModel, provenance } from '../eval/provenance.ts'
 import { findEdge, peakMemoryMb } from './memory.ts'
 import { slowReaders } from './slow-readers.ts'
 import { stuckReaders } from './stuck-readers.ts'
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     streams: { type: 'string', default: '200' },
     edge: { type: 'string', default: 'node' },

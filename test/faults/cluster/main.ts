@@ -10,11 +10,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../../support/command-line.ts'
 import { provenance } from '../../eval/provenance.ts'
 import { runCluster } from './run-cluster.ts'
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     faults: { type: 'string', default: '500' },
     seed: { type: 'string', default: '7' },

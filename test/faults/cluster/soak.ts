@@ -20,7 +20,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
+import { commandLine } from '../../support/command-line.ts'
 import { provenance } from '../../eval/provenance.ts'
 import { Random } from '../random.ts'
 import { Affinity } from './affinity.ts'
@@ -42,7 +42,7 @@ const FILLING = { clients: 20, requests: 60 }
 const COUNTED_AT = [0.2, 0.98]
 const STAYED_MIN = 0.99
 
-const { values } = parseArgs({
+const { values } = commandLine({
   options: {
     minutes: { type: 'string', default: '10' },
     rate: { type: 'string', default: '4' },
