@@ -12,11 +12,12 @@ async function errorOf(response: Response) {
 }
 
 test('models are listed and described', async (t) => {
-  const { get } = await startHarness(t, {})
+  let nowMs = 1_700_000_000_999
+  const { get } = await startHarness(t, { clock: () => nowMs })
   const tiny = {
     id: 'tiny',
     object: 'model',
-    created: 0,
+    created: 1_700_000_000,
     owned_by: 'setblock',
     name: 'Tiny test model (a tokenizer, no weights)',
     context_length: 128,
@@ -24,6 +25,7 @@ test('models are listed and described', async (t) => {
     defaults: { mode: 'verified', gamma: 0.35, rule: 'strict', block_length: 8, temperature: 0 },
   }
   assert.deepEqual(await (await get('/v1/models')).json(), { object: 'list', data: [tiny] })
+  nowMs += 60_000
   assert.deepEqual(await (await get('/v1/models/tiny')).json(), tiny)
   const missing = await get('/v1/models/other')
   assert.equal(missing.status, 404)

@@ -5,10 +5,17 @@ import type { EdgeBindings, EdgeDeps } from '../deps.ts'
 
 /** What can be asked, in OpenAI's form with the facts that are particular to block decoding. */
 export function modelRoutes(deps: EdgeDeps): Hono<EdgeBindings> {
+  // Clients expect a date, and manifests carry none: it is when this edge was first asked.
+  let since: number | undefined
+  const describe = (manifest: Manifest) => {
+    since ??= Math.floor(deps.clock() / 1000)
+    return describeModel(manifest, since)
+  }
+
   return new Hono<EdgeBindings>()
     .get('/models', async (c) => {
       const manifests = await listServed(deps)
-      return c.json({ object: 'list', data: manifests.map(describeModel) })
+      return c.json({ object: 'list', data: manifests.map(describe) })
     })
     .get('/models/:id', async (c) => {
       const id = c.req.param('id')
@@ -16,7 +23,7 @@ export function modelRoutes(deps: EdgeDeps): Hono<EdgeBindings> {
       if (manifest === undefined) {
         throw new ApiError('model_not_found', 'there is no such model here', { param: 'model' })
       }
-      return c.json(describeModel(manifest))
+      return c.json(describe(manifest))
     })
 }
 
@@ -28,12 +35,14 @@ async function listServed({ models, workers }: EdgeDeps): Promise<Manifest[]> {
   )
 }
 
-function describeModel({ id, name, contextLength, maxBlockLength, defaults }: Manifest) {
+function describeModel(
+  { id, name, contextLength, maxBlockLength, defaults }: Manifest,
+  created: number,
+) {
   return {
     id,
     object: 'model',
-    // Manifests carry no date, and clients expect a number.
-    created: 0,
+    created,
     owned_by: 'setblock',
     name,
     context_length: contextLength,
