@@ -27,8 +27,8 @@ DOCUMENT_CHARACTERS_MAX = 1700  # longer prompts would not fit a training sequen
 HELD_OUT_ONE_IN = 40
 # How often each source is drawn, by documents. A story has ten times the tokens of a sorted list.
 DRAWS = {
-    "snips": 44, "hwu64": 26, "tm4": 3, "nlrx": 22, "scan": 6, "order": 1, "math": 5, "sort": 3, "json": 1, "copy": 5,
-    "story": 3, "stories": 1, "story-chat": 2, "chat": 1,
+    "snips": 46, "hwu64": 26, "tm4": 3, "nlrx": 14, "scan": 6, "order": 1, "math": 5, "sort": 3, "json": 1, "copy": 5,
+    "story": 3, "stories": 2, "story-chat": 2, "chat": 1,
 }  # fmt: skip
 STOP_WORDS = frozenset(
     "that this with they them their there then when what were have from would could very said your about into just "
