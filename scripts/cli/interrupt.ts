@@ -3,8 +3,9 @@ import process from 'node:process'
 const CTRL_C = '\u0003'
 
 /**
- * Runs `work` with Ctrl-C, or the end of whoever reads the output, as a signal to it instead of the end of everything. In a terminal the key is read as such: as a
- * signal it would also reach the processes that started this one, npx for instance, and they would leave.
+ * Runs `work` with Ctrl-C, or the end of whoever reads the output, as a signal to it instead of the end of everything. In
+ * a terminal the key is read as such: as a signal it would also reach the processes that started this one, npx for
+ * instance, and they would leave.
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController()

@@ -27,7 +27,8 @@ export interface RowTimesOptions {
 }
 
 /**
- * t(rows) of the engine alone, in this process and with the threads that the worker would take, all rows read. Contexts and row counts take turns within a round; medians over rounds.
+ * t(rows) of the engine alone, in this process and with the threads that the worker would take, all rows read. Contexts
+ * and row counts take turns within a round; medians over rounds.
  */
 export async function measureRowTimes(
   modelFolder: string,

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { commandLine } from '../support/command-line.ts'
 import { bundledModel, provenance } from '../eval/provenance.ts'
-import { residentMb, slopePerMinute } from './cluster/process-memory.ts'
+import { fitLine, residentMb } from './cluster/process-memory.ts'
 import { noCounts } from './ledger.ts'
 import { Random } from './random.ts'
 import { SessionRounds } from './session-rounds.ts'
@@ -82,7 +82,7 @@ try {
     memoryMb,
     cacheMbMax,
     residentMbMax: Math.max(...samples.map(({ residentMb }) => residentMb)),
-    slopeMbPerMinute: slopePerMinute(late, (each) => each.residentMb),
+    slopeMbPerMinute: fitLine(late, (each) => each.residentMb).slope,
   }
   process.stdout.write(`${JSON.stringify(report)}\n`)
   process.exitCode = cacheMbMax <= memoryMb && report.slopeMbPerMinute <= SLOPE_MAX ? 0 : 1

@@ -1,6 +1,6 @@
 import { topFor, type Decoder, type DecoderInput, type Outcome, type RowDemand } from './decoder.ts'
 import { leastReveals } from './pace.ts'
-import { reportOn, wantsRaw } from './report.ts'
+import { entropiesFor, reportOn } from './report.ts'
 import { chooseReveals, type Reveals } from './reveal.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 import type { Pick } from './sampler.ts'
@@ -56,7 +56,7 @@ export class GuidedSetBlockDecoder implements Decoder {
       tail: this.#tail,
       groups: [{ tokens: block, afterTail: this.#tail.length }],
       readTail: this.#tail.length > 0 ? 1 : 0,
-      entropies: wantsRaw(this.#input.report) ? 'all' : 'none',
+      entropies: entropiesFor(this.#input.report, 'none'),
       top: topFor(this.#input, 'all'),
     }
   }

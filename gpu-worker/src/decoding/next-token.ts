@@ -1,5 +1,5 @@
 import { topFor, type Decoder, type DecoderInput, type Outcome, type RowDemand } from './decoder.ts'
-import { reportOn, wantsRaw } from './report.ts'
+import { entropiesFor, reportOn } from './report.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 import { TextCursor } from './text-cursor.ts'
 
@@ -25,7 +25,7 @@ export class NextTokenDecoder implements Decoder {
       tail: this.#pending,
       groups: [],
       readTail: 1,
-      entropies: wantsRaw(this.#input.report) ? 'all' : 'none',
+      entropies: entropiesFor(this.#input.report, 'none'),
       top: topFor(this.#input, 'tail'),
     }
   }

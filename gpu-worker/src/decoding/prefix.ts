@@ -1,7 +1,7 @@
 import type { FinishReason } from '@setblock/shared'
 import { topFor, type Decoder, type DecoderInput, type Outcome, type RowDemand } from './decoder.ts'
 import { leastReveals } from './pace.ts'
-import { reportOn, wantsRaw } from './report.ts'
+import { entropiesFor, reportOn } from './report.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 import type { Pick } from './sampler.ts'
 import type { SetBlockOptions } from './set-block.ts'
@@ -40,8 +40,6 @@ export class PrefixDecoder implements Decoder {
   readonly #input: DecoderInput
   readonly #gamma: number
   readonly #masks: readonly number[]
-  /** Masks of the next forward. */
-  #block: readonly number[]
   #quietForwards = 0
   readonly #cursor: TextCursor
   #pending: readonly number[]
@@ -53,9 +51,14 @@ export class PrefixDecoder implements Decoder {
     this.#input = input
     this.#gamma = gamma
     this.#masks = Array.from({ length: blockLength }, () => input.maskTokenId)
-    this.#block = this.#masks
     this.#cursor = new TextCursor(input)
     this.#pending = input.pending
+  }
+
+  /** Masks of the next forward. */
+  get #block(): readonly number[] {
+    const isQuiet = this.#quietForwards >= QUIET_FORWARDS
+    return isQuiet ? this.#masks.slice(0, SHORT_BLOCK) : this.#masks
   }
 
   demand(): RowDemand {
@@ -70,7 +73,7 @@ export class PrefixDecoder implements Decoder {
       tail: this.#pending,
       groups: [{ tokens: this.#block, afterTail: this.#pending.length }],
       readTail: 1,
-      entropies: wantsRaw(report) ? 'all' : isPlain ? 'groups' : 'none',
+      entropies: entropiesFor(report, isPlain ? 'groups' : 'none'),
       top: topFor(this.#input, 'all'),
     }
   }
@@ -91,7 +94,9 @@ export class PrefixDecoder implements Decoder {
     }
     this.#step += 1
     this.#pending = tokenIds
-    if (forwardsLeft === undefined) this.#fitBlock(picks.length > 1)
+    if (forwardsLeft === undefined) {
+      this.#quietForwards = picks.length > 1 ? 0 : this.#quietForwards + 1
+    }
     const masksRead = picks.filter(({ row }) => row !== undefined && row > 0).length
     const outcome = { commit, reveal, usedRows: commit + masksRead, gamma }
     const finish = ended ?? forced.finish
@@ -102,7 +107,8 @@ export class PrefixDecoder implements Decoder {
   #run(results: RowResults, least: number): Run {
     const picks: RunPick[] = []
     let sum = 0
-    for (let index = 0; index < this.#block.length; index += 1) {
+    const { length } = this.#block
+    for (let index = 0; index < length; index += 1) {
       const source = index === 0 ? 0 : 1 + index
       const row = this.#cursor.forced === undefined ? source : undefined
       const token = { row, ...this.#cursor.choose(results, source, true) }
@@ -115,12 +121,6 @@ export class PrefixDecoder implements Decoder {
       if (finish !== undefined) return { picks, gamma: Math.max(this.#gamma, sum), finish }
     }
     return { picks, gamma: Math.max(this.#gamma, sum) }
-  }
-
-  #fitBlock(anyLetGo: boolean): void {
-    this.#quietForwards = anyLetGo ? 0 : this.#quietForwards + 1
-    const isQuiet = this.#quietForwards >= QUIET_FORWARDS
-    this.#block = isQuiet ? this.#masks.slice(0, SHORT_BLOCK) : this.#masks
   }
 
   #leastReveals(forwardsLeft: number | undefined): number {

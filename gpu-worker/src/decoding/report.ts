@@ -1,5 +1,5 @@
 import type { TokenLogprobs } from '@setblock/shared'
-import { TOP_CANDIDATES, type RowResults } from './rows.ts'
+import { TOP_CANDIDATES, type ForwardRows, type RowResults } from './rows.ts'
 
 /** What reveals carry beside their tokens; of the raw distribution whatever the sampling. */
 export interface Report {
@@ -19,9 +19,12 @@ export interface Reported {
   readonly logprobs?: TokenLogprobs[]
 }
 
-/** Whether the engine must give entropies and log probabilities for the sake of the report. */
-export function wantsRaw({ entropies, logprobs }: Report): boolean {
-  return entropies || logprobs !== undefined
+/** Rows whose entropies and log probabilities the engine must give: all for the sake of a report, else those of the mode. */
+export function entropiesFor(
+  { entropies, logprobs }: Report,
+  ofMode: ForwardRows['entropies'],
+): ForwardRows['entropies'] {
+  return entropies || logprobs !== undefined ? 'all' : ofMode
 }
 
 /** The report of one reveal, token by token. */

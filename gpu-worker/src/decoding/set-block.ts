@@ -1,6 +1,6 @@
 import { topFor, type Decoder, type DecoderInput, type Outcome, type RowDemand } from './decoder.ts'
 import { leastReveals } from './pace.ts'
-import { reportOn, wantsRaw } from './report.ts'
+import { entropiesFor, reportOn } from './report.ts'
 import { chooseReveals, type SetRule } from './reveal.ts'
 import type { ForwardRows, RowResults } from './rows.ts'
 import { pick, type Pick } from './sampler.ts'
@@ -57,7 +57,7 @@ export class SetBlockDecoder implements Decoder {
       tail: this.#tail,
       groups: [{ tokens: [...this.#block], afterTail: this.#tail.length }],
       readTail: this.#tail.length > 0 ? 1 : 0,
-      entropies: isGreedy || wantsRaw(this.#input.report) ? 'all' : 'none',
+      entropies: entropiesFor(this.#input.report, isGreedy ? 'all' : 'none'),
       top: topFor(this.#input, 'all'),
     }
   }

@@ -3,7 +3,7 @@ import { Acceptance } from './acceptance.ts'
 import { topFor } from './decoder.ts'
 import type { Decoder, DecoderInput, Outcome, RowDemand, RowGrant } from './decoder.ts'
 import { NO_DRAFT, planDraft, type DraftPlan } from './draft-plan.ts'
-import { reportOn, wantsRaw } from './report.ts'
+import { entropiesFor, reportOn } from './report.ts'
 import type { ForwardRows, MaskGroup, RowResults } from './rows.ts'
 import { TextCursor } from './text-cursor.ts'
 
@@ -83,7 +83,7 @@ export class VerifiedDecoder implements Decoder {
     const groups: MaskGroup[] = []
     if (a > 0) groups.push({ tokens: this.#masks.slice(0, a), afterTail: this.#pending.length })
     if (b > 0) groups.push({ tokens: this.#masks.slice(0, b), afterTail: tail.length })
-    const entropies = wantsRaw(this.#input.report) ? 'all' : groups.length > 0 ? 'groups' : 'none'
+    const entropies = entropiesFor(this.#input.report, groups.length > 0 ? 'groups' : 'none')
     return { tail, groups, readTail: 1 + draft, entropies, top: topFor(this.#input, 'tail') }
   }
 

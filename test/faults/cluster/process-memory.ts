@@ -82,11 +82,6 @@ export function fitLine<Sample extends { readonly minute: number }>(
   return { slope, noise: Math.sqrt(mean((each) => off(each) ** 2)) }
 }
 
-export const slopePerMinute = <Sample extends { readonly minute: number }>(
-  samples: readonly Sample[],
-  read: (sample: Sample) => number,
-): number => fitLine(samples, read).slope
-
 /**
  * What became of a process's memory: megabytes at most, megabytes a minute, and what the system counted at least and at
  * most in each quarter: heaps fill until they are collected, so only lows and highs that both rise tell of a leak.
