@@ -54,6 +54,7 @@ try {
   await stack.stop()
 
   print(`slow readers: ${slow.streams} streams, ${slow.events} events, ${slow.bytes} bytes`)
+  print(`  told ${slow.refusals} times to come again before they began`)
   print(`  broken ${slow.broken}, wrong text ${slow.wrongText}, unfinished ${slow.unfinished}`)
   print(`  ${seconds.toFixed(1)} s; edge's memory ${idleMb} MiB idle, ${peakMb} MiB at most`)
 

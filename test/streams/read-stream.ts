@@ -1,6 +1,10 @@
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createParser } from 'eventsource-parser'
+
+/** A reader asks again so often, as the stock clients do: the edge offers a worker only so many jobs at once. */
+const REFUSALS_MAX = 50
 
 /** When a reader rests: once it has `afterEvents` events, until `over` resolves. */
 export interface Rest {
@@ -11,6 +15,8 @@ export interface Rest {
 /** What one reader of a stream saw. */
 export interface Seen {
   readonly status: number
+  /** How often the stream was refused, with the time to come again, before it began. */
+  readonly refusals: number
   /** Numbers of the events' ids, in the order they came. */
   readonly numbers: number[]
   readonly data: string[]
@@ -26,7 +32,7 @@ export interface ReadOptions {
 
 /** Reads a stream to its end over a connection of its own, not reading at all while it rests. */
 export async function readStream(options: ReadOptions): Promise<Seen> {
-  const response = await post(options)
+  const { response, refusals } = await open(options)
   const { rest } = options
   const numbers: number[] = []
   const data: string[] = []
@@ -47,7 +53,20 @@ export async function readStream(options: ReadOptions): Promise<Seen> {
     rested = true
     await rest.over()
   }
-  return { status: response.statusCode ?? 0, numbers, data, bytes }
+  return { status: response.statusCode ?? 0, refusals, numbers, data, bytes }
+}
+
+async function open(
+  options: ReadOptions,
+): Promise<{ response: IncomingMessage; refusals: number }> {
+  for (let refusals = 0; ; refusals += 1) {
+    const response = await post(options)
+    const waitSeconds = response.headers['retry-after']
+    const isRefusal = response.statusCode === 429 && waitSeconds !== undefined
+    if (!isRefusal || refusals === REFUSALS_MAX) return { response, refusals }
+    response.resume()
+    await sleep(1000 * Number(waitSeconds))
+  }
 }
 
 function post({ url, key, body }: ReadOptions): Promise<IncomingMessage> {

@@ -8,6 +8,8 @@ const SEEDS = 8
 
 export interface SlowResult {
   readonly streams: number
+  /** Times that a reader was told to come again before its stream began. */
+  readonly refusals: number
   readonly events: number
   readonly bytes: number
   /** Streams with an event lost, repeated or out of order. */
@@ -26,8 +28,9 @@ interface SlowOptions {
 }
 
 /**
- * Opens `count` streams at once on a running stack. Each reader stops in the middle, at a place and
- * for a time of its own, and reads on; then every text is compared with the whole answer's.
+ * Opens `count` streams at once on a running stack, those that are refused again when they may
+ * come. Each reader stops in the middle, at a place and for a time of its own, and reads on; then
+ * every text is compared with the whole answer's.
  */
 export async function slowReaders(stack: Stack, options: SlowOptions): Promise<SlowResult> {
   const { count, maxTokens, restMs } = options
@@ -55,6 +58,7 @@ export async function slowReaders(stack: Stack, options: SlowOptions): Promise<S
   )
   return {
     streams: count,
+    refusals: seen.reduce((sum, { refusals }) => sum + refusals, 0),
     events: seen.reduce((sum, { data }) => sum + data.length, 0),
     bytes: seen.reduce((sum, { bytes }) => sum + bytes, 0),
     broken: seen.filter((each) => !isUnbroken(each) || each.numbers.length !== each.data.length)
