@@ -24,6 +24,7 @@ test('killed, damaged, upgraded and doubled workers: no wrong token, no lost tur
   assert.equal(report.damagedStates, report.refusedDamaged)
   const { wrongTokens, lostTurns, crossTenantHits } = report
   assert.deepEqual([wrongTokens, lostTurns, crossTenantHits], [0, 0, 0])
+  assert.ok(report.twoWriters.met > 0, 'the two writers never met')
   assert.deepEqual([report.twoWriters.undecided, report.twoWriters.wrongState], [0, 0])
   if (report.fullDisk === null) t.diagnostic('SKIPPED: a full disk (nothing can be mounted here)')
   else assert.ok(report.fullDisk.refused > 0 && report.fullDisk.lost === 0)

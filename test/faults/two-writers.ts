@@ -4,16 +4,18 @@ import { Refused, WorkerProcess } from './worker-process.ts'
 
 export interface TwoWritersResult {
   readonly races: number
-  /** Races of which both writers, or none, were told that they had won. */
+  /** Races that one writer lost; in the others one was done before the other began. */
+  readonly met: number
+  /** Races of which no writer was told that its turn counts, or both that theirs is the same version. */
   readonly undecided: number
-  /** Sessions that do not hold the winner's turn. */
+  /** Sessions that do not hold the turn of the newest version that was told. */
   readonly wrongState: number
 }
 
 const RACES = 30
 const TENANT = 'writers'
 
-/** Two workers over one folder continue the same session at once: exactly one turn may count. */
+/** Two workers over one folder continue the same session at once: a version is one turn's. */
 export async function twoWriters(options: {
   modelFolder: string
   model: string
@@ -24,23 +26,25 @@ export async function twoWriters(options: {
     WorkerProcess.start({ modelFolder, folder }),
     WorkerProcess.start({ modelFolder, folder }),
   ])
-  let [undecided, wrongState] = [0, 0]
+  let [met, undecided, wrongState] = [0, 0, 0]
   try {
     for (let race = 0; race < RACES; race += 1) {
       const id = `race-${race % 5}`
       const jobs = workers.map((_, index) => jobOf(model, id, `race-${race}-${index}`, index))
       const ends = await Promise.all(workers.map((each, index) => turn(each, jobs[index]!)))
-      const winners = ends.filter((events) => events.at(-1)?.type === 'end')
-      if (winners.length !== 1) undecided += 1
+      const won = ends.flatMap((events, index) => turnOf(jobs[index]!, events))
+      if (won.length < workers.length) met += 1
+      if (new Set(won.map(({ version }) => version)).size !== Math.max(won.length, 1))
+        undecided += 1
       const { sessions } = await workers[0].call({ operation: 'get', id }, TENANT)
-      const winner = jobs[ends.indexOf(winners[0]!)]
-      const length = (winner?.tokenIds.length ?? 0) + textOf(winners[0] ?? []).length
-      if (sessions[0]?.tokens !== length) wrongState += 1
+      const newest = won.toSorted((a, b) => b.version - a.version)[0]
+      if (sessions[0]?.tokens !== newest?.tokens || sessions[0]?.version !== newest?.version)
+        wrongState += 1
     }
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()))
   }
-  return { races: RACES, undecided, wrongState }
+  return { races: RACES, met, undecided, wrongState }
 }
 
 async function turn(worker: WorkerProcess, job: Job): Promise<JobEvent[]> {
@@ -50,6 +54,13 @@ async function turn(worker: WorkerProcess, job: Job): Promise<JobEvent[]> {
     if (error instanceof Refused) return []
     throw error
   }
+}
+
+/** The version that a writer was told its turn made, and its tokens; nothing if it lost. */
+function turnOf(job: Job, events: JobEvent[]): { version: number; tokens: number }[] {
+  const end = events.at(-1)
+  if (end?.type !== 'end' || end.session === undefined) return []
+  return [{ version: end.session.version, tokens: job.tokenIds.length + textOf(events).length }]
 }
 
 /** The whole conversation each time, of another length for each writer. */
