@@ -2,9 +2,11 @@
  * Decodes the held-out tasks with the bundled model in every mode and reports accuracy, tokens per forward and time.
  *
  *   npm run eval -- [--rows 50] [--model models/setblock-nano] [--threads 1] [--block 8] [--rule strict]
+ *     [--control <folder>]
  *
  * Block length and rule are the model's own unless given, threads what the worker would take. Every prompt is decoded
- * by all settings in turn, so that times are paired. The last line is JSON.
+ * by all settings in turn, so that times are paired. All are compared with `ntp`: that of the model itself, or that of
+ * --control, another model such as its next-token twin; differences are 95 % intervals. The last line is JSON.
  */
 import { commandLine } from '../support/command-line.ts'
 import type { Decoding } from '@setblock/shared'
@@ -24,8 +26,10 @@ const { values } = commandLine({
     threads: { type: 'string', default: '0' },
     rule: { type: 'string' },
     block: { type: 'string' },
+    control: { type: 'string' },
   },
 })
+const BASELINE = values.control === undefined ? 'ntp' : 'control'
 
 interface Setting {
   readonly name: string
@@ -46,14 +50,34 @@ function settings({ manifest }: EvalModel): Setting[] {
   ]
 }
 
-async function measure(model: EvalModel, items: readonly Item[]): Promise<Map<string, Outcome[]>> {
-  const chosen = settings(model)
+interface Contenders {
+  readonly model: EvalModel
+  /** Its `ntp` is what all is compared with. */
+  readonly control: EvalModel | undefined
+}
+
+interface ContenderSetting extends Setting {
+  readonly by: EvalModel
+}
+
+/** The first is the baseline of the others. */
+function contenderSettings({ model, control }: Contenders): ContenderSetting[] {
+  const own = settings(model).map((setting) => ({ ...setting, by: model }))
+  if (control === undefined) return own
+  return [{ name: BASELINE, decoding: { ...own[0]!.decoding, mode: 'ntp' }, by: control }, ...own]
+}
+
+async function measure(
+  contenders: Contenders,
+  items: readonly Item[],
+): Promise<Map<string, Outcome[]>> {
+  const chosen = contenderSettings(contenders)
   const outcomes = new Map<string, Outcome[]>(chosen.map(({ name }) => [name, []]))
   for (const item of items) {
     const limit = item.answer === undefined ? STORY_TOKENS : ANSWER_TOKENS_MAX
     let baseline: Decoded | undefined
-    for (const { name, decoding } of chosen) {
-      const decoded = await model.decode(item.prompt, decoding, limit)
+    for (const { name, decoding, by } of chosen) {
+      const decoded = await by.decode(item.prompt, decoding, limit)
       baseline ??= decoded
       outcomes.get(name)?.push({ item, decoded, baseline })
     }
@@ -77,14 +101,14 @@ function printTable(title: string, rows: ReadonlyMap<string, Summary>): void {
     line(
       '',
       'accuracy',
-      '- ntp, 95 %',
+      `- ${BASELINE}`,
       'intent',
       'language',
       'JSON',
-      '= ntp',
+      `= ${BASELINE}`,
       'tok/forward',
       'tok/s',
-      'x ntp',
+      `x ${BASELINE}`,
     ),
     ...[...rows].map(([name, s]) =>
       line(
@@ -111,18 +135,22 @@ function summaries(all: ReadonlyMap<string, Outcome[]>, task?: string): Map<stri
 }
 
 async function main(): Promise<void> {
-  const model = await openModel(values.model, { threads: Number(values.threads) })
+  const threads = Number(values.threads)
+  const model = await openModel(values.model, { threads })
+  const control =
+    values.control === undefined ? undefined : await openModel(values.control, { threads })
+  const contenders = { model, control }
   const tasks = await Promise.all(TASKS.map((task) => readItems(task, Number(values.rows))))
   await measure(
-    model,
+    contenders,
     tasks.map((items) => items[0] as Item),
   ) // warm-up, not counted
-  const outcomes = await measure(model, tasks.flat())
+  const outcomes = await measure(contenders, tasks.flat())
   const stories = await measure(
-    model,
+    contenders,
     STORY_PROMPTS.map((prompt) => ({ task: 'story', prompt })),
   )
-  await model.close()
+  await Promise.all([model.close(), control?.close()])
 
   for (const task of TASKS) printTable(task, summaries(outcomes, task))
   printTable('stories', summaries(stories))
@@ -131,11 +159,12 @@ async function main(): Promise<void> {
   const result = {
     ...provenance(),
     rows: Number(values.rows),
-    threads: Number(values.threads),
+    threads,
     tasks: Object.fromEntries(
       TASKS.map((task) => [task, Object.fromEntries(summaries(outcomes, task))]),
     ),
     stories: Object.fromEntries(summaries(stories)),
+    ...(control && { control: total.get(BASELINE) }),
     ntp: total.get('ntp'),
     verified: total.get('verified'),
     sbd: GAMMAS.map((gamma) => ({ gamma, ...total.get(`sbd ${gamma}`) })),

@@ -5,13 +5,13 @@ import { hasRightIntent, hasSameLanguage, isRight, isValidJson, type Item } from
 export interface Outcome {
   readonly item: Item
   readonly decoded: Decoded
-  /** The same prompt decoded by `ntp` in the same turn. */
+  /** The same prompt decoded in the same turn by what all is compared with: `ntp`, of this model or another. */
   readonly baseline: Decoded
 }
 
 export interface Summary {
   readonly accuracy: number | null
-  /** Of the accuracy from that of `ntp` on the same rows, with its 95 % interval. */
+  /** Of the accuracy from the baseline's on the same rows, with its 95 % interval. */
   readonly difference: Difference | null
   /** Share of right intents; null where no task has any. */
   readonly intent: number | null
@@ -19,14 +19,14 @@ export interface Summary {
   readonly language: number | null
   /** Share of answers that are JSON, among those that should be; null where none should. */
   readonly validJson: number | null
-  /** Answers that are token for token those of ntp. */
+  /** Answers that are token for token the baseline's. */
   readonly identical: number
   readonly tokens: number
   readonly forwards: number
   readonly tokensPerForward: number
   readonly tokensPerSecond: number
   readonly wallMs: number
-  /** Median over prompts of ntp's wall time over this one's, both measured in the same turn. */
+  /** Median over prompts of the baseline's wall time over this one's, both measured in the same turn. */
   readonly speedup: number
 }
 
