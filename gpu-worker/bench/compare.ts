@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
 
+import { commandLine } from './command-line.ts'
 import { machineFacts } from './machine-facts.ts'
 import { measureForwards } from './measure-forwards.ts'
 import type { Engine } from '../src/engine/engine.ts'
@@ -17,15 +17,17 @@ import type * as engines from '../src/engine/onnx-engine.ts'
  * The ratios are of fastest tenths, this one's time by the other's. The last line is JSON.
  */
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    cached: { type: 'string', default: '128' },
-    turns: { type: 'string', default: '10' },
+const { positionals, values } = commandLine(
+  {
+    allowPositionals: true,
+    options: {
+      cached: { type: 'string', default: '128' },
+      turns: { type: 'string', default: '10' },
+    },
   },
-})
-const other = positionals[0]
-if (other === undefined) throw new Error('usage: compare.ts <other checkout> [--cached 128]')
+  'other checkout',
+)
+const other = positionals[0]!
 
 const SHAPES = [
   { streams: 1, rows: 1 },

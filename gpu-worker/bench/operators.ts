@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
-import { parseArgs } from 'node:util'
 
+import { commandLine } from './command-line.ts'
 import { machineFacts } from './machine-facts.ts'
 import { OnnxGraph, tensor } from '../src/engine/onnx-graph.ts'
 import type { Feed } from '../src/engine/onnx-graph.ts'
@@ -18,7 +18,7 @@ import { seededRandom } from '../src/testing/seeded-random.ts'
  * runs. The last line is JSON.
  */
 
-const { values } = parseArgs({ options: { rows: { type: 'string', default: '1,16,32' } } })
+const { values } = commandLine({ options: { rows: { type: 'string', default: '1,16,32' } } })
 const columns = values.rows.split(',').map(Number)
 
 const [FEW, MANY] = [2, 12]

@@ -1,3 +1,4 @@
+import { commandLine } from './command-line.ts'
 import { machineFacts } from './machine-facts.ts'
 import { compareWithGolden, GOLDEN_NAMES } from '../src/testing/golden-cases.ts'
 
@@ -10,6 +11,8 @@ import { compareWithGolden, GOLDEN_NAMES } from '../src/testing/golden-cases.ts'
  * The weights are random and the models tiny, so this says whether a graph is right rather than what
  * a precision costs a trained model. The last line is JSON.
  */
+commandLine({})
+
 const PRECISIONS = ['fp32', 'int8'] as const
 
 const results: object[] = []

@@ -1,10 +1,10 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 
 import * as z from 'zod'
 
+import { commandLine } from './command-line.ts'
 import { machineFacts } from './machine-facts.ts'
 import { measureForwards } from './measure-forwards.ts'
 import { loadModel } from '../src/engine/manifest.ts'
@@ -19,16 +19,18 @@ import { createOnnxEngine } from '../src/engine/onnx-engine.ts'
  * The last line is JSON.
  */
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rows: { type: 'string', default: '1,16,32' },
-    cached: { type: 'string', default: '448' },
-    threads: { type: 'string', default: '1' },
+const { positionals, values } = commandLine(
+  {
+    allowPositionals: true,
+    options: {
+      rows: { type: 'string', default: '1,16,32' },
+      cached: { type: 'string', default: '448' },
+      threads: { type: 'string', default: '1' },
+    },
   },
-})
-const folder = positionals[0]
-if (folder === undefined) throw new Error('usage: profile.ts <model folder> [--rows 1,16,32]')
+  'model folder',
+)
+const folder = positionals[0]!
 
 const SAMPLES = 40
 

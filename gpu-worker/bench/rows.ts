@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util'
-
+import { commandLine, leave } from './command-line.ts'
 import { machineFacts } from './machine-facts.ts'
 import { measureForwards } from './measure-forwards.ts'
 import { loadModel } from '../src/engine/manifest.ts'
@@ -19,24 +18,25 @@ import { writeRandomCheckpoint } from '../src/testing/random-checkpoint.ts'
  * tenth, which a busy machine disturbs less. The last line is JSON.
  */
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    precision: { type: 'string', default: 'int8' },
-    rows: { type: 'string', default: '1,8,16,32,64' },
-    streams: { type: 'string', default: '1' },
-    cached: { type: 'string', default: '448' },
-    context: { type: 'string' },
-    threads: { type: 'string', default: '1' },
-    samples: { type: 'string', default: '40' },
-    spinning: { type: 'boolean', default: false },
+const { positionals, values } = commandLine(
+  {
+    allowPositionals: true,
+    options: {
+      precision: { type: 'string', default: 'int8' },
+      rows: { type: 'string', default: '1,8,16,32,64' },
+      streams: { type: 'string', default: '1' },
+      cached: { type: 'string', default: '448' },
+      context: { type: 'string' },
+      threads: { type: 'string', default: '1' },
+      samples: { type: 'string', default: '40' },
+      spinning: { type: 'boolean', default: false },
+    },
   },
-})
-const folder = positionals[0]
+  'model folder',
+)
+const folder = positionals[0]!
 const { precision, spinning } = values
-if (folder === undefined || (precision !== 'int8' && precision !== 'fp32')) {
-  throw new Error('usage: rows.ts <model folder> [--rows 1,16] [--streams 1,8] [--cached 448]')
-}
+if (precision !== 'int8' && precision !== 'fp32') leave('--precision: int8 or fp32', 1)
 const list = (text: string): number[] => text.split(',').map(Number)
 const [threads, samples] = [Number(values.threads), Number(values.samples)]
 const streamCounts = list(values.streams)

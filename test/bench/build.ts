@@ -12,7 +12,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import { LARGE_SHAPES, writeLargeCheckpoint, type LargeName } from './large-checkpoint.ts'
 import { saveAndPrint, stamp } from './results-file.ts'
 

@@ -10,7 +10,7 @@
  */
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import type { Decoding } from '@setblock/shared'
 import { DEVICE_CHOICES, PRECISIONS } from '../../gpu-worker/src/engine/device.ts'
 import { openEngine } from '../../gpu-worker/src/engine/open-engine.ts'

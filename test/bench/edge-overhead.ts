@@ -9,7 +9,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import { importJobSecret, sha256Hex, signJobToken, type Job, type JobKey } from '@setblock/shared'
 import type { EdgeRuntime } from '../../scripts/start/options.ts'
 import { startStack, type Stack } from '../../scripts/start/stack.ts'

@@ -7,7 +7,7 @@
  * `npm run bench:peers` installs the other engines; without it they are left out, and the bench says so. The last line
  * is JSON, and is saved under test/bench/results.
  */
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import { loadTokenizer } from '../eval/decode.ts'
 import { bundledModel } from '../eval/provenance.ts'
 import { STORY_PROMPTS } from '../eval/tasks.ts'

@@ -10,7 +10,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import type { Job } from '@setblock/shared'
 import { FolderStore } from '../../gpu-worker/src/sessions/folder-store.ts'
 import { KvBlocks } from '../../gpu-worker/src/sessions/kv-blocks.ts'

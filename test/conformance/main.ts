@@ -7,7 +7,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import type { EdgeRuntime } from '../../scripts/start/options.ts'
 import { repository } from '../../scripts/start/services.ts'
 import { startStack } from '../../scripts/start/stack.ts'

@@ -7,7 +7,7 @@
  * Prints the share of tokens that hold by their place in the block, given that those before them held, and by the
  * probability that the model gave them; `exponent` is the power of that probability that fits best. The last line is JSON.
  */
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import type { Engine } from '../../gpu-worker/src/engine/engine.ts'
 import { loadModel } from '../../gpu-worker/src/engine/manifest.ts'
 import { createOnnxEngine } from '../../gpu-worker/src/engine/onnx-engine.ts'

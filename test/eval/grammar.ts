@@ -6,7 +6,7 @@
  *
  * `valid` is the share of answers that the schema accepts, `accuracy` that of the right ones. The last line is JSON.
  */
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import type { Decoding, Job, JobEvent } from '@setblock/shared'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { EngineClient } from '../../gpu-worker/src/engine-thread/engine-client.ts'

@@ -10,7 +10,7 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import { ruleSchema, type Rule } from '@setblock/shared'
 import { openModel, type EvalModel } from './decode.ts'
 import { measureTask, type Part } from './grid/measure.ts'

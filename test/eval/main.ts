@@ -8,7 +8,7 @@
  * by all settings in turn, so that times are paired. All are compared with `ntp`: that of the model itself, or that of
  * --control, another model such as its next-token twin; differences are 95 % intervals. The last line is JSON.
  */
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import type { Decoding } from '@setblock/shared'
 import { openModel, type Decoded, type EvalModel } from './decode.ts'
 import { bundledModel, provenance } from './provenance.ts'

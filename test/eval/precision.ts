@@ -10,7 +10,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import type { Engine, SequenceRows } from '../../gpu-worker/src/engine/engine.ts'
 import { loadForm, readManifest } from '../../gpu-worker/src/engine/manifest.ts'
 import { createOnnxEngine } from '../../gpu-worker/src/engine/onnx-engine.ts'

@@ -9,7 +9,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import { bundledModel, provenance } from '../eval/provenance.ts'
 import { runFaults } from './run-faults.ts'
 

@@ -8,7 +8,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import { bundledModel, provenance } from '../eval/provenance.ts'
 import { fitLine, residentMb } from './cluster/process-memory.ts'
 import { noCounts } from './ledger.ts'

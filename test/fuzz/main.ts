@@ -6,7 +6,7 @@
  * The last line is JSON; exit code 1 when something was neither taken nor properly refused. A
  * finding names its input in base64, and the seed makes it again.
  */
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import { provenance } from '../eval/provenance.ts'
 import { runFuzz } from './run-fuzz.ts'
 import { allTargets } from './targets.ts'

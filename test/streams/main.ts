@@ -7,7 +7,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { commandLine } from '../support/command-line.ts'
+import { commandLine } from '../../gpu-worker/bench/command-line.ts'
 import { startStack } from '../../scripts/start/stack.ts'
 import { bundledModel, provenance } from '../eval/provenance.ts'
 import { findEdge, peakMemoryMb } from './memory.ts'

@@ -10,7 +10,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { commandLine } from '../../support/command-line.ts'
+import { commandLine } from '../../../gpu-worker/bench/command-line.ts'
 import { provenance } from '../../eval/provenance.ts'
 import { runCluster } from './run-cluster.ts'
 
