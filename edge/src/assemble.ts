@@ -56,6 +56,7 @@ export function assembleDeps(platform: Platform): EdgeDeps {
     guard: createFailureGuard({ clock, limits }),
     meter: platform.createMeter(usage),
     usage,
+    usageDays: config.usageDays,
     homes,
     corsOrigins: config.corsOrigins,
     workers: createWorkerClient({

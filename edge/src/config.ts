@@ -1,6 +1,7 @@
-import { ApiError, limits, parseWith } from '@setblock/shared'
+import { ApiError, limits, parseWith, wholeNumber } from '@setblock/shared'
 import * as z from 'zod'
 import { originSchema } from './auth/browser-token.ts'
+import { edgeLimits } from './limits.ts'
 import { HOST_PATTERN } from './workers/worker-hosts.ts'
 import { workerSourceSchema } from './workers/worker-sources.ts'
 import type { WorkerSource } from './workers/worker-sources.ts'
@@ -38,6 +39,10 @@ const edgeSchema = z.object({
     .default('')
     .transform(splitList)
     .pipe(z.array(z.union([z.literal('*'), originSchema]))),
+  SETBLOCK_USAGE_DAYS: wholeNumber({
+    min: edgeLimits.usageKeptDaysMin,
+    max: edgeLimits.usageKeptDaysMax,
+  }).default(edgeLimits.usageKeptDaysDefault),
 })
 
 const nodeSchema = edgeSchema.extend({
@@ -50,10 +55,10 @@ const nodeSchema = edgeSchema.extend({
     .optional(),
   SETBLOCK_PLAYGROUND: z.string().min(1).optional(),
   SETBLOCK_EDGE_HOST: z.string().min(1).default('127.0.0.1'),
-  SETBLOCK_EDGE_PORT: z.coerce.number().int().min(0).max(65_535).default(8787),
+  SETBLOCK_EDGE_PORT: wholeNumber({ min: 0, max: 65_535 }).default(8787),
   SETBLOCK_ADDRESS_HEADER: z.string().min(1).optional(),
   SETBLOCK_METRICS_HOST: z.string().min(1).default('127.0.0.1'),
-  SETBLOCK_METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  SETBLOCK_METRICS_PORT: wholeNumber({ min: 0, max: 65_535 }).optional(),
 })
 
 export interface EdgeConfig {
@@ -68,6 +73,8 @@ export interface EdgeConfig {
   /** The operator's secret. */
   readonly adminKey: string
   readonly corsOrigins: readonly string[]
+  /** Days that usage records are kept. */
+  readonly usageDays: number
 }
 
 /** Workers' variables. Throws ApiError whose message names the one at fault, never its value. */
@@ -113,5 +120,6 @@ function toConfig(parsed: z.output<typeof edgeSchema>): EdgeConfig {
     },
     adminKey: parsed.SETBLOCK_ADMIN_KEY,
     corsOrigins: parsed.SETBLOCK_CORS_ORIGINS,
+    usageDays: parsed.SETBLOCK_USAGE_DAYS,
   }
 }

@@ -32,6 +32,8 @@ export interface EdgeDeps {
   readonly guard: FailureGuard
   readonly meter: Meter
   readonly usage: UsageStore
+  /** Days that usage records are kept. */
+  readonly usageDays: number
   /** Where answers that can be read again live. */
   readonly homes: StreamHomes
   /** Origins whose pages may call the API. */

@@ -76,6 +76,16 @@ export type EdgeLimits = { readonly [Name in keyof Limits]: number } & {
   readonly metersMax: number
   /** Days that one usage summary may span. */
   readonly usageDaysMax: number
+  /** Days that usage records are kept: at least, by default and at most. */
+  readonly usageKeptDaysMin: number
+  readonly usageKeptDaysDefault: number
+  readonly usageKeptDaysMax: number
+  /** How often older ones are deleted on Node; on Workers wrangler.toml says it. */
+  readonly usageForgetMs: number
+  /** Records that one statement deletes, statements of one time, and the pause between two. */
+  readonly usageForgetRecordsMax: number
+  readonly usageForgetStatementsMax: number
+  readonly usageForgetPauseMs: number
 
   readonly idempotencyKeyCharactersMax: number
   /** How long the answer to a request with an idempotency key stays. */
@@ -90,6 +100,8 @@ export type EdgeLimits = { readonly [Name in keyof Limits]: number } & {
   /** Characters read ahead of a client; one that lags more is given up. */
   readonly readAheadCharactersMax: number
 }
+
+const DAYS_OF_A_MONTH_MAX = 31
 
 export const edgeLimits: EdgeLimits = Object.freeze({
   ...limits,
@@ -138,6 +150,13 @@ export const edgeLimits: EdgeLimits = Object.freeze({
   completionEstimateTokens: 1_024,
   metersMax: 10_000,
   usageDaysMax: 366,
+  usageKeptDaysMin: 32,
+  usageKeptDaysDefault: 400,
+  usageKeptDaysMax: 36_500,
+  usageForgetMs: 3_600_000,
+  usageForgetRecordsMax: 500,
+  usageForgetStatementsMax: 500,
+  usageForgetPauseMs: 50,
 
   idempotencyKeyCharactersMax: 255,
   storedAnswerMs: 3_600_000,
@@ -177,4 +196,14 @@ assert(
   edgeLimits.streamCharactersMax <= edgeLimits.keptCharactersMax,
   `streamCharactersMax (${edgeLimits.streamCharactersMax}) must not exceed keptCharactersMax ` +
     `(${edgeLimits.keptCharactersMax})`,
+)
+assert(
+  edgeLimits.usageKeptDaysMin > DAYS_OF_A_MONTH_MAX,
+  `usageKeptDaysMin (${edgeLimits.usageKeptDaysMin}) must exceed ${DAYS_OF_A_MONTH_MAX}: ` +
+    'a quota is counted from the records of the whole month',
+)
+assert(
+  edgeLimits.usageKeptDaysDefault > edgeLimits.usageDaysMax,
+  `usageKeptDaysDefault (${edgeLimits.usageKeptDaysDefault}) must exceed usageDaysMax ` +
+    `(${edgeLimits.usageDaysMax}): the longest span that may be asked for would have holes`,
 )

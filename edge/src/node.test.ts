@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import OpenAI from 'openai'
@@ -219,6 +220,35 @@ test('who sends a request drop by drop is cut off, in the headers and in the bod
   }
 })
 
+test('usage records older than SETBLOCK_USAGE_DAYS are gone after a start', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'setblock-edge-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const file = path.join(folder, 'edge.sqlite')
+  await seedTestKey(file)
+  const count = 'SELECT group_concat(id) AS ids FROM usage_records'
+  const database = new DatabaseSync(file)
+  const insert = database.prepare(
+    "INSERT INTO usage_records VALUES (?, ?, 'acme', 'key-test', 'tiny', 'ntp', 'done', 1, 1, 1, 1)",
+  )
+  const DAY_MS = 24 * 3600 * 1000
+  for (const days of [0, 31, 33]) insert.run(`${days}-days`, Date.now() - days * DAY_MS)
+  const edge = await startNodeEdge({
+    env: {
+      GPU_WORKERS: 'http://127.0.0.1:1',
+      SETBLOCK_JOB_SECRET: JOB_SECRET,
+      SETBLOCK_ADMIN_KEY: ADMIN_KEY,
+      SETBLOCK_DATABASE: file,
+      SETBLOCK_MODEL: TINY_FOLDER,
+      SETBLOCK_EDGE_PORT: '0',
+      SETBLOCK_USAGE_DAYS: '32',
+    },
+    log: () => undefined,
+  })
+  await edge.close()
+  assert.deepEqual({ ...database.prepare(count).get() }, { ids: '0-days,31-days' })
+  database.close()
+})
+
 test('a bad environment is named before anything starts', async () => {
   const start = (env: Record<string, string>) => startNodeEdge({ env, log: () => undefined })
   const good = {
@@ -234,7 +264,16 @@ test('a bad environment is named before anything starts', async () => {
     start({ ...good, SETBLOCK_JOB_SECRET: 'short' }),
     /SETBLOCK_JOB_SECRET: must/,
   )
-  await assert.rejects(start({ ...good, SETBLOCK_EDGE_PORT: '99999' }), /SETBLOCK_EDGE_PORT/)
+  for (const [name, wrong] of [
+    ['SETBLOCK_EDGE_PORT', '99999'],
+    ['SETBLOCK_EDGE_PORT', ''],
+    ['SETBLOCK_METRICS_PORT', ''],
+    ['SETBLOCK_USAGE_DAYS', '31'],
+    ['SETBLOCK_USAGE_DAYS', ''],
+  ] as const) {
+    const message = new RegExp(`^${name}: must be a whole number from \\d+ to \\d+$`)
+    await assert.rejects(start({ ...good, [name]: wrong }), { message })
+  }
   await assert.rejects(start({ ...good, SETBLOCK_ADMIN_KEY: 'short' }), /SETBLOCK_ADMIN_KEY: must/)
   await assert.rejects(
     start({ ...good, SETBLOCK_CORS_ORIGINS: 'https://a.example/path' }),

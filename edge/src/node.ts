@@ -16,6 +16,7 @@ import type { LogRecord } from './deps.ts'
 import { toLogLine } from './http/log-line.ts'
 import { edgeLimits } from './limits.ts'
 import type { EdgeLimits } from './limits.ts'
+import { forgetUsage } from './metering/forget-usage.ts'
 import { createMemoryMeter } from './metering/memory-meter.ts'
 import { monthOf } from './metering/meter.ts'
 import type { PrometheusMetrics } from './metrics/prometheus.ts'
@@ -23,6 +24,7 @@ import { createModelSource } from './models/model-source.ts'
 import { listen, listenWide, type Listening } from './node-listen.ts'
 import { PAGE_FOLDER } from './page/page-source.ts'
 import type { PageFile, PageSource } from './page/page-source.ts'
+import { repeat } from './repeat.ts'
 import { createSqliteDatabase, migrateSqlite } from './storage/database.ts'
 import { StreamHub } from './streams/stream-hub.ts'
 import { createDnsDirectory } from './workers/dns-directory.ts'
@@ -64,35 +66,34 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
   const tracing = await startTracing(env, 'setblock-edge')
   const database = openDatabase(config.databaseFile)
   const hub = new StreamHub({ clock: Date.now, limits })
-  const app = createApp(
-    assembleDeps({
-      models,
-      page: await readPage(config.pageFolder),
-      homes: { kind: 'here', hub, placeHeader: undefined },
-      config: config.edge,
-      database: createSqliteDatabase(database),
-      fetch: createFetch(),
-      createRegistry: () => createMemoryRegistry({ clock: Date.now, limits }),
-      createDnsDirectory: (name) =>
-        createDnsDirectory(name, {
-          resolver: new Resolver({ timeout: limits.dnsAnswerMs, tries: 2 }),
-          refreshMs: limits.workerListMs,
-          clock: Date.now,
-          onFailure: (error) =>
-            log({ event: 'dns-failed', host: name.host, reason: (error as Error).message }),
-        }),
-      createMeter: (usage) =>
-        createMemoryMeter({
-          clock: Date.now,
-          monthTokens: (keyId, now) => usage.tokensSince(keyId, Date.parse(`${monthOf(now)}-01`)),
-          metersMax: limits.metersMax,
-        }),
-      log,
-      limits,
-      ...(metrics && { metrics }),
-      ...(tracing && { tracer: tracing.tracer }),
-    }),
-  )
+  const deps = assembleDeps({
+    models,
+    page: await readPage(config.pageFolder),
+    homes: { kind: 'here', hub, placeHeader: undefined },
+    config: config.edge,
+    database: createSqliteDatabase(database),
+    fetch: createFetch(),
+    createRegistry: () => createMemoryRegistry({ clock: Date.now, limits }),
+    createDnsDirectory: (name) =>
+      createDnsDirectory(name, {
+        resolver: new Resolver({ timeout: limits.dnsAnswerMs, tries: 2 }),
+        refreshMs: limits.workerListMs,
+        clock: Date.now,
+        onFailure: (error) =>
+          log({ event: 'dns-failed', host: name.host, reason: (error as Error).message }),
+      }),
+    createMeter: (usage) =>
+      createMemoryMeter({
+        clock: Date.now,
+        monthTokens: (keyId, now) => usage.tokensSince(keyId, Date.parse(`${monthOf(now)}-01`)),
+        metersMax: limits.metersMax,
+      }),
+    log,
+    limits,
+    ...(metrics && { metrics }),
+    ...(tracing && { tracer: tracing.tracer }),
+  })
+  const app = createApp(deps)
   const { context, settled } = createContext()
   const server = createAdaptorServer({
     fetch: (request, { incoming }: { incoming: Incoming }) =>
@@ -104,6 +105,7 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
   const [idle, listening] = [new IdleConnections(server), await listenWide(server, config)]
   const scraped = metrics && createMetricsServer(metrics)
   const scraping = scraped && (await listen(scraped, config.metrics!))
+  const forgetting = repeat(limits.usageForgetMs, (signal) => forgetUsage(deps, signal))
   return {
     url: listening.url,
     metricsUrl: scraping && `${scraping.url}/metrics`,
@@ -113,6 +115,7 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
       await scraping?.close()
       hub.close()
       await settled()
+      await forgetting.stop()
       await tracing?.stop()
       if (database.isOpen) database.close()
     },

@@ -5,6 +5,7 @@ import { readEdgeConfig } from './config.ts'
 import type { EdgeDeps } from './deps.ts'
 import { toLogLine } from './http/log-line.ts'
 import { edgeLimits } from './limits.ts'
+import { forgetUsage } from './metering/forget-usage.ts'
 import { createObjectMeter } from './metering/meter-object.ts'
 import { createModelSource } from './models/model-source.ts'
 import type { ModelSource } from './models/model-source.ts'
@@ -39,6 +40,7 @@ export interface WorkerEnv {
   SETBLOCK_WORKER_HOSTS?: string
   SETBLOCK_JOB_SECRET_PREVIOUS?: string
   SETBLOCK_CORS_ORIGINS?: string
+  SETBLOCK_USAGE_DAYS?: string | number
 }
 
 interface ExecutionContext {
@@ -129,6 +131,11 @@ export default {
     deps ??= assembleWorkerDeps(env)
     app ??= createApp(deps)
     return app.fetch(request, { address: addressOf(request) }, context)
+  },
+  /** By the cron trigger of wrangler.toml. */
+  scheduled(_event: unknown, env: WorkerEnv): Promise<void> {
+    deps ??= assembleWorkerDeps(env)
+    return forgetUsage(deps)
   },
 }
 

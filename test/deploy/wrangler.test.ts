@@ -60,7 +60,7 @@ for (const name of ENVIRONMENTS) {
     const { status, stdout, stderr } = dryRun('--env', name)
     assert.equal(status, 0, stderr)
     const missing = ['DB', 'METERS', 'STREAMS', 'REGISTRY', 'ASSETS', 'GPU_WORKERS']
-      .concat('SETBLOCK_WORKER_HOSTS', 'SETBLOCK_CORS_ORIGINS')
+      .concat('SETBLOCK_WORKER_HOSTS', 'SETBLOCK_CORS_ORIGINS', 'SETBLOCK_USAGE_DAYS')
       .filter((binding) => !stdout.includes(`env.${binding}`))
     assert.deepEqual(missing, [])
     assert.ok(stdout.includes(`setblock-${name}`), 'its own database')

@@ -1,5 +1,8 @@
 /** Keys, limits and usage where they are hardest: D1 and Durable Objects in the Workers runtime. */
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import * as z from 'zod'
 import { MODEL, stackUnderTest } from './stack-under-test.ts'
@@ -67,6 +70,28 @@ describe('keys on Workers', { timeout: 120_000 }, () => {
       assert.deepEqual(totals, expected, tenant)
       break
     }
+  })
+
+  test('the cron trigger deletes usage records that are older than they are kept', async () => {
+    const files = path.join(path.dirname(under.stack.logFolder), 'wrangler/v3/d1')
+    const names = readdirSync(files, { recursive: true, encoding: 'utf8' })
+    const databases = names.filter((name) => /[0-9a-f]{64}\.sqlite$/.test(name))
+    assert.equal(databases.length, 1)
+    const database = new DatabaseSync(path.join(files, databases[0]!))
+    const insert = database.prepare(
+      "INSERT INTO usage_records VALUES (?, ?, 'zoo', 'key', 'm', 'ntp', 'done', 1, 1, 1, 1)",
+    )
+    const DAY_MS = 24 * 3600 * 1000
+    for (const days of [1, 399, 401]) insert.run(`${days}-days`, Date.now() - days * DAY_MS)
+    const fired = await fetch(`${under.stack.edgeUrl}/cdn-cgi/handler/scheduled`)
+    assert.deepEqual([fired.status, await fired.text()], [200, 'ok'])
+    const left = "SELECT id FROM usage_records WHERE id LIKE '%-days' ORDER BY at DESC"
+    const rows = database.prepare(left).all()
+    assert.deepEqual(
+      rows.map(({ id }) => id),
+      ['1-days', '399-days'],
+    )
+    database.close()
   })
 
   test('a key that is revoked opens nothing any more', async () => {

@@ -24,6 +24,8 @@ export interface UsageStore {
   days(span: { tenant: string; from: number; to: number }): Promise<UsageDay[]>
   /** Tokens of a key since a moment. */
   tokensSince(keyId: string, from: number): Promise<number>
+  /** Deletes the oldest records from before a moment, so many at most. Returns how many. */
+  forget(before: number, recordsMax: number): Promise<number>
 }
 
 const totalsSchema = z.object({
@@ -92,6 +94,13 @@ export function createUsageStore(database: Database): UsageStore {
       )
       return z.object({ tokens: z.int() }).parse(row).tokens
     },
+    forget: (before, recordsMax) =>
+      database.run(
+        `DELETE FROM usage_records WHERE rowid IN
+          (SELECT rowid FROM usage_records WHERE at < ? ORDER BY at LIMIT ?)`,
+        before,
+        recordsMax,
+      ),
   }
 }
 

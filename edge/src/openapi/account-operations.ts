@@ -9,6 +9,7 @@ import {
   keyQuerySchema,
 } from '../auth/api-key.ts'
 import { createdTokenSchema, createTokenSchema } from '../auth/browser-token.ts'
+import { edgeLimits } from '../limits.ts'
 import { usageQuerySchema, usageSummarySchema } from '../metering/usage-store.ts'
 import { errorResponses, EVERYWHERE, WITH_KEY } from './errors.ts'
 
@@ -56,7 +57,9 @@ export const accountPaths: ZodOpenApiPathsObject = {
       operationId: 'getUsage',
       tags: ['Account'],
       summary: 'Read what was used',
-      description: 'By day in UTC, both ends included. Needs the scope `usage`.',
+      description:
+        'By day in UTC, both ends included. Days that are longer ago than the operator keeps records ' +
+        `(${edgeLimits.usageKeptDaysDefault} by default) are empty. Needs the scope \`usage\`.`,
       requestParams: { query: usageQuerySchema },
       responses: {
         '200': {

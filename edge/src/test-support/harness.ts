@@ -116,6 +116,7 @@ export async function startHarness(
       },
       adminKey: ADMIN_KEY,
       corsOrigins: [],
+      usageDays: limits.usageKeptDaysDefault,
     },
     database: await openTestDatabase(),
     fetch: (url, init) => fetch(url, init),

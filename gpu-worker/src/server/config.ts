@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { limits, workerUrlSchema } from '@setblock/shared'
+import { limits, wholeNumber, workerUrlSchema } from '@setblock/shared'
 import * as z from 'zod'
 import { ENGINES_MAX } from '../engine/choose-threads.ts'
 import { DEVICE_CHOICES, PRECISIONS, type DeviceChoice, type Precision } from '../engine/device.ts'
@@ -22,7 +22,7 @@ function toBucket(url: string): { bucket: string; prefix: string } {
 
 const environmentSchema = z.object({
   SETBLOCK_WORKER_HOST: z.string().min(1).default('127.0.0.1'),
-  SETBLOCK_WORKER_PORT: z.coerce.number().int().min(0).max(65_535).default(8788),
+  SETBLOCK_WORKER_PORT: wholeNumber({ min: 0, max: 65_535 }).default(8788),
   /** Model folders, separated by commas. */
   SETBLOCK_MODEL: z
     .string()
@@ -59,17 +59,17 @@ const environmentSchema = z.object({
   /** Where the edge reaches this worker. */
   SETBLOCK_ADVERTISE_URL: workerUrlSchema.optional(),
   /** 0: by the size of the graph, see chooseThreads. */
-  SETBLOCK_THREADS: z.coerce.number().int().min(0).max(256).default(0),
+  SETBLOCK_THREADS: wholeNumber({ min: 0, max: 256 }).default(0),
   /** Spinning threads answer sooner and burn CPU between forwards. */
   SETBLOCK_SPINNING: z.enum(['0', '1']).default('0'),
   /** Copies of the model that run side by side; 0: by the size of the graph, see chooseThreads. */
-  SETBLOCK_ENGINES: z.coerce.number().int().min(0).max(ENGINES_MAX).default(0),
+  SETBLOCK_ENGINES: wholeNumber({ min: 0, max: ENGINES_MAX }).default(0),
   /** Jobs that share a forward, of each engine. */
-  SETBLOCK_RUNNING_MAX: z.coerce.number().int().min(1).max(64).default(8),
+  SETBLOCK_RUNNING_MAX: wholeNumber({ min: 1, max: 64 }).default(8),
   /** Host memory for the weights and caches of all models; most of what the machine has if absent. */
-  SETBLOCK_MEMORY_MB: z.coerce.number().int().min(1).optional(),
+  SETBLOCK_MEMORY_MB: wholeNumber({ min: 1 }).optional(),
   /** Host memory for the caches of running jobs; as many jobs share a forward as fit into it. */
-  SETBLOCK_KV_BYTES_MAX: z.coerce.number().int().min(1).default(KV_BYTES_MAX_DEFAULT),
+  SETBLOCK_KV_BYTES_MAX: wholeNumber({ min: 1 }).default(KV_BYTES_MAX_DEFAULT),
   /** Where sessions are kept; without it they live as long as the process. */
   SETBLOCK_SESSIONS: z.string().min(1).optional(),
   /** A bucket that workers share: s3://bucket/prefix; credentials as AWS's tools take them. */
@@ -81,20 +81,20 @@ const environmentSchema = z.object({
   /** Of R2, MinIO and the like. */
   SETBLOCK_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   /** Keys and values kept in memory between turns. */
-  SETBLOCK_SESSION_MEMORY_MB: z.coerce.number().int().min(0).max(1_048_576).default(512),
+  SETBLOCK_SESSION_MEMORY_MB: wholeNumber({ min: 0, max: 1_048_576 }).default(512),
   /** Keys and values kept in the folder. */
-  SETBLOCK_SESSION_DISK_MB: z.coerce.number().int().min(0).max(1_073_741_824).default(4096),
+  SETBLOCK_SESSION_DISK_MB: wholeNumber({ min: 0, max: 1_073_741_824 }).default(4096),
   /** Encrypts what is stored: 32 bytes in base64. */
   SETBLOCK_AT_REST_KEY: z
     .base64({ error: 'must be 32 bytes in base64' })
     .transform((text) => new Uint8Array(Buffer.from(text, 'base64')))
     .refine((key) => key.length === 32, 'must be 32 bytes in base64')
     .optional(),
-  SETBLOCK_QUEUE_MAX: z.coerce.number().int().min(0).max(4096).default(limits.queueLengthMax),
+  SETBLOCK_QUEUE_MAX: wholeNumber({ min: 0, max: 4096 }).default(limits.queueLengthMax),
   /** Predicted work of the jobs that wait. */
-  SETBLOCK_QUEUE_WORK_MS: z.coerce.number().int().min(1).default(limits.queuedWorkMsMax),
+  SETBLOCK_QUEUE_WORK_MS: wholeNumber({ min: 1 }).default(limits.queuedWorkMsMax),
   /** Predicted wait beyond which further jobs are refused: what is promised for first tokens, less some. */
-  SETBLOCK_QUEUE_WAIT_MS: z.coerce.number().int().min(1).default(limits.queueWaitMsMax),
+  SETBLOCK_QUEUE_WAIT_MS: wholeNumber({ min: 1 }).default(limits.queueWaitMsMax),
 })
 
 export interface WorkerConfig {
