@@ -56,7 +56,10 @@ const nodeSchema = edgeSchema.extend({
   SETBLOCK_PLAYGROUND: z.string().min(1).optional(),
   SETBLOCK_EDGE_HOST: z.string().min(1).default('127.0.0.1'),
   SETBLOCK_EDGE_PORT: wholeNumber({ min: 0, max: 65_535 }).default(8787),
-  SETBLOCK_ADDRESS_HEADER: z.string().min(1).optional(),
+  SETBLOCK_ADDRESS_HEADER: z
+    .string()
+    .regex(/^[\w!#$%&'*+.^`|~-]+$/, { error: 'must be the name of a header' })
+    .optional(),
   SETBLOCK_METRICS_HOST: z.string().min(1).default('127.0.0.1'),
   SETBLOCK_METRICS_PORT: wholeNumber({ min: 0, max: 65_535 }).optional(),
 })

@@ -20,6 +20,34 @@ export interface Listening {
   close(): Promise<void>
 }
 
+/** Where clients come in, and where Prometheus does: both open or neither. */
+export async function openDoors(
+  server: HttpServer,
+  scraped: HttpServer | undefined,
+  config: Place & { readonly metrics: Place | undefined },
+): Promise<{ listening: Listening; scraping: Listening | undefined }> {
+  const listening = await listenWide(server, config).catch(refuseTo('EDGE', config))
+  if (scraped === undefined) return { listening, scraping: undefined }
+  const place = config.metrics!
+  try {
+    const scraping = await listen(scraped, place).catch(refuseTo('METRICS', place))
+    return { listening, scraping }
+  } catch (error) {
+    server.closeAllConnections()
+    await listening.close()
+    throw error
+  }
+}
+
+/** Says which variables chose a place that cannot be listened at. */
+function refuseTo(door: 'EDGE' | 'METRICS', { host, port }: Place) {
+  return (cause: NodeJS.ErrnoException): never => {
+    const why = cause.code === 'EADDRINUSE' ? 'the port is in use' : cause.message
+    const variables = `SETBLOCK_${door}_HOST, SETBLOCK_${door}_PORT`
+    throw new Error(`${variables}: cannot listen on port ${port} of ${host}: ${why}`, { cause })
+  }
+}
+
 /** A server at one socket. @throws Error of the system, such as `EADDRINUSE` */
 export async function listen(server: Server, place: ListenOptions & Place): Promise<Listening> {
   server.listen(place)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -281,7 +281,40 @@ test('a bad environment is named before anything starts', async () => {
   )
   await assert.rejects(
     start({ ...good, SETBLOCK_DATABASE: '/dev/null/edge.sqlite' }),
-    /SETBLOCK_DATABASE: cannot open/,
+    /SETBLOCK_DATABASE: cannot open \/dev\/null\/edge\.sqlite: ./,
   )
-  await assert.rejects(start({ ...good, SETBLOCK_MODEL: '/nowhere' }), /\/nowhere/)
+  await assert.rejects(
+    start({ ...good, SETBLOCK_ADDRESS_HEADER: 'x forwarded' }),
+    /SETBLOCK_ADDRESS_HEADER: must be the name of a header/,
+  )
+  await assert.rejects(
+    start({ ...good, SETBLOCK_MODEL: '/nowhere' }),
+    /SETBLOCK_MODEL: .*\/nowhere/,
+  )
+})
+
+test('a port in use is named, and nothing goes on listening without it', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port: taken } = other.address() as AddressInfo
+  const free = createServer().listen(0, '127.0.0.1')
+  await once(free, 'listening')
+  const { port } = free.address() as AddressInfo
+  await new Promise((resolve) => free.close(resolve))
+  const env = {
+    GPU_WORKERS: 'http://127.0.0.1:1',
+    SETBLOCK_JOB_SECRET: JOB_SECRET,
+    SETBLOCK_ADMIN_KEY: ADMIN_KEY,
+    SETBLOCK_DATABASE: ':memory:',
+    SETBLOCK_MODEL: TINY_FOLDER,
+    SETBLOCK_EDGE_PORT: String(port),
+    SETBLOCK_METRICS_PORT: String(taken),
+  }
+  const start = (change: Record<string, string>) =>
+    startNodeEdge({ env: { ...env, ...change }, log: () => undefined })
+  const told = new RegExp(`_PORT: cannot listen on port ${taken} of 127.0.0.1: the port is in use$`)
+  await assert.rejects(start({}), told)
+  await assert.rejects(start({ SETBLOCK_EDGE_PORT: String(taken) }), told)
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/healthz`))
+  other.close()
 })

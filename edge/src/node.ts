@@ -20,8 +20,8 @@ import { forgetUsage } from './metering/forget-usage.ts'
 import { createMemoryMeter } from './metering/memory-meter.ts'
 import { monthOf } from './metering/meter.ts'
 import type { PrometheusMetrics } from './metrics/prometheus.ts'
-import { createModelSource } from './models/model-source.ts'
-import { listen, listenWide, type Listening } from './node-listen.ts'
+import { createModelSource, type ModelSource } from './models/model-source.ts'
+import { openDoors, type Listening } from './node-listen.ts'
 import { PAGE_FOLDER } from './page/page-source.ts'
 import type { PageFile, PageSource } from './page/page-source.ts'
 import { repeat } from './repeat.ts'
@@ -59,8 +59,7 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
     folders: () => Promise.resolve(modelFolders),
     read: async (folder, file) => new Uint8Array(await readFile(path.join(folder, file))),
   })
-  // Loaded now, so that a folder without a model stops the start and not the first request.
-  for (const { id } of await models.list()) await models.find(id)
+  await loadAll(models)
 
   const metrics = config.metrics && (await loadMetrics())
   const tracing = await startTracing(env, 'setblock-edge')
@@ -102,9 +101,9 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
     overrideGlobalObjects: false,
     serverOptions: requestBounds(limits),
   }) as Server
-  const [idle, listening] = [new IdleConnections(server), await listenWide(server, config)]
+  const idle = new IdleConnections(server)
   const scraped = metrics && createMetricsServer(metrics)
-  const scraping = scraped && (await listen(scraped, config.metrics!))
+  const { listening, scraping } = await openDoors(server, scraped, config)
   const forgetting = repeat(limits.usageForgetMs, (signal) => forgetUsage(deps, signal))
   return {
     url: listening.url,
@@ -119,6 +118,15 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
       await tracing?.stop()
       if (database.isOpen) database.close()
     },
+  }
+}
+
+/** Loads every model now, so that a folder without one stops the start and not the first request. */
+async function loadAll(models: ModelSource): Promise<void> {
+  try {
+    for (const { id } of await models.list()) await models.find(id)
+  } catch (cause) {
+    throw new Error(`SETBLOCK_MODEL: ${(cause as Error).message}`, { cause })
   }
 }
 
@@ -170,7 +178,8 @@ function openDatabase(file: string): DatabaseSync {
     migrateSqlite(database, migrations)
     return database
   } catch (cause) {
-    throw new Error(`SETBLOCK_DATABASE: cannot open ${file}`, { cause })
+    const reason = (cause as Error).message
+    throw new Error(`SETBLOCK_DATABASE: cannot open ${file}: ${reason}`, { cause })
   }
 }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -77,6 +79,24 @@ describe(
       graph[graph.length >> 1]! ^= 1
       await writeFile(file, graph)
       await refuses(['--model', folder], /graph\.int8\.onnx: has sha256 .*, the manifest says /)
+    })
+
+    test('a port in use, once the model runs', async () => {
+      const other = createServer().listen(0, '127.0.0.1')
+      await once(other, 'listening')
+      const { port } = other.address() as AddressInfo
+      const line =
+        /SETBLOCK_WORKER_PORT: cannot listen on port \d+ of 127\.0\.0\.1: the port is in use$/m
+      await refuses(['--model', model.folder], line, { SETBLOCK_WORKER_PORT: String(port) })
+      other.close()
+    })
+
+    test('a place for sessions that nothing can be kept in', async () => {
+      const file = path.join(model.folder, 'setblock.json')
+      for (const folder of [file, path.join(file, 'below')]) {
+        const line = new RegExp(`SETBLOCK_SESSIONS: cannot keep sessions in ${folder}: E\\w+:`)
+        await refuses(['--model', model.folder], line, { SETBLOCK_SESSIONS: folder })
+      }
     })
 
     test('more than the memory holds', () =>

@@ -12,11 +12,18 @@ import { readCommandLine, USAGE } from './server/command-line.ts'
 import { readConfig, type WorkerConfig } from './server/config.ts'
 import { logToStdout } from './server/log.ts'
 import { memoryUse } from './server/status.ts'
-import { startTracing } from './tracing/otlp.ts'
-import { openWorkerSessions } from './sessions/worker-sessions.ts'
+import { startTracing, type Tracing } from './tracing/otlp.ts'
+import { openWorkerSessions, type WorkerSessions } from './sessions/worker-sessions.ts'
 
 /** For the last bytes of the last answers, when a worker stops. */
 const CLOSE_GRACE_MS = 1_000
+
+interface Parts {
+  readonly config: WorkerConfig
+  readonly models: ServedModels
+  readonly sessions: WorkerSessions
+  readonly tracing: Tracing | undefined
+}
 
 async function main(): Promise<void> {
   const commandLine = readCommandLine(process.argv.slice(2))
@@ -26,9 +33,6 @@ async function main(): Promise<void> {
   }
   const config = readConfig(process.env, commandLine)
   const tracing = await startTracing(process.env, 'setblock-worker')
-  const models = await ServedModels.start(await planModels(config), config, (message) =>
-    logToStdout('error', 'fault', { message }),
-  )
   const sessions = await openWorkerSessions({
     folder: config.sessionsFolder,
     bucket: config.sessionsBucket,
@@ -37,6 +41,19 @@ async function main(): Promise<void> {
     masterKey: config.atRestKey,
     secret: config.jobSecret,
   })
+  const models = await ServedModels.start(await planModels(config), config, (message) =>
+    logToStdout('error', 'fault', { message }),
+  )
+  try {
+    await serveModels({ config, models, sessions, tracing })
+  } catch (error) {
+    // The process must not end while the runtime's threads are at work.
+    await models.drain(0)
+    throw error
+  }
+}
+
+async function serveModels({ config, models, sessions, tracing }: Parts): Promise<void> {
   const app = await createApp({
     models,
     sessions,
@@ -117,8 +134,9 @@ function listen(
     const options = { fetch, hostname: host, port, serverOptions }
     const server = serve(options, () => resolve(server))
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE'
-      reject(taken ? new Error(`port ${port} on ${host} is in use (SETBLOCK_WORKER_PORT)`) : error)
+      const why = error.code === 'EADDRINUSE' ? 'the port is in use' : error.message
+      const variables = 'SETBLOCK_WORKER_HOST, SETBLOCK_WORKER_PORT'
+      reject(new Error(`${variables}: cannot listen on port ${port} of ${host}: ${why}`))
     })
   })
 }

@@ -24,7 +24,9 @@ export async function startTracing(
   environment: Readonly<Record<string, string | undefined>>,
   serviceName: string,
 ): Promise<Tracing | undefined> {
-  const parsed = environmentSchema.safeParse(environment)
+  // OpenTelemetry's rule: a variable that is empty is as good as none.
+  const given = Object.entries(environment).filter(([, value]) => value !== '')
+  const parsed = environmentSchema.safeParse(Object.fromEntries(given))
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     throw new Error(`${issue?.path.join('.')}: ${issue?.message}`)

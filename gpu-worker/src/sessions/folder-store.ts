@@ -1,4 +1,4 @@
-import { link, mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { assertName, type ObjectStore, type StoredObject, type StoreTier } from './object-store.ts'
@@ -7,6 +7,8 @@ import { assertName, type ObjectStore, type StoredObject, type StoreTier } from 
 const PARTIAL = '.partial-'
 /** Nobody writes a file for as long as this: its writer has died. */
 const PARTIAL_AGE_MS = 600_000
+/** Errors of a disk, or a share of one, without room. */
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
 /**
  * Objects as files of a local folder. A file is written under another name, synced, and linked to
@@ -66,6 +68,24 @@ export class FolderStore implements ObjectStore {
 
   async remove(name: string): Promise<void> {
     await unlink(this.#path(name)).catch(absent)
+  }
+
+  /**
+   * Makes the folder if there is none, and does in it what storing takes. A full disk is no error: it may have room again.
+   *
+   * @throws Error of the system when nothing can be stored here
+   */
+  async tryOut(): Promise<void> {
+    await mkdir(this.#root, { recursive: true, mode: 0o700 })
+    const names = [randomUUID(), randomUUID()].map((id) => join(this.#root, `${PARTIAL}${id}`))
+    try {
+      await writeFile(names[0]!, '', { flag: 'wx' })
+      await link(names[0]!, names[1]!)
+    } catch (error) {
+      if (!FULL.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+    } finally {
+      await Promise.all(names.map((name) => unlink(name).catch(absent)))
+    }
   }
 
   /** Removes what writers left that were killed; other processes may be writing here right now. */

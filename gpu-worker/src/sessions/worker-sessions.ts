@@ -38,8 +38,7 @@ export interface WorkerSessions {
 
 export async function openWorkerSessions(options: WorkerSessionsOptions): Promise<WorkerSessions> {
   const { folder, masterKey, memoryBytesMax, storeBytesMax } = options
-  const folderStore = folder === undefined ? undefined : new FolderStore(folder)
-  await folderStore?.removePartials()
+  const folderStore = folder === undefined ? undefined : await openFolder(folder)
   const far = options.bucket && new S3Store(options.bucket)
   const states = new SessionStates({
     store: far ?? folderStore ?? new MemoryStore(),
@@ -66,6 +65,19 @@ export async function openWorkerSessions(options: WorkerSessionsOptions): Promis
     await Promise.all([service.flush(), blocks.flush()])
   }
   return { service, jobs, blocks, flush }
+}
+
+/** @throws Error that names the variable when nothing can be kept in the folder */
+async function openFolder(folder: string): Promise<FolderStore> {
+  const store = new FolderStore(folder)
+  try {
+    await store.tryOut()
+    await store.removePartials()
+  } catch (cause) {
+    const reason = (cause as Error).message
+    throw new Error(`SETBLOCK_SESSIONS: cannot keep sessions in ${folder}: ${reason}`, { cause })
+  }
+  return store
 }
 
 /** Unix time that goes on evenly, whatever happens to the system's clock: no session expires in a jump. */
