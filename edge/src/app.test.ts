@@ -40,7 +40,10 @@ test('alive and ready are different questions, and need no key', async (t) => {
   assert.deepEqual(await (await get('/healthz', open)).json(), { status: 'ok' })
   const ready = await get('/readyz', open)
   assert.equal(ready.status, 200)
-  assert.deepEqual(await ready.json(), { status: 'ready', workers: { ready: 1, total: 2 } })
+  assert.deepEqual(await ready.json(), {
+    status: 'ready',
+    workers: { ready: 1, refused: 0, total: 2 },
+  })
 })
 
 test('an edge without a ready worker is not ready', async (t) => {
@@ -49,7 +52,17 @@ test('an edge without a ready worker is not ready', async (t) => {
   assert.equal(response.status, 503)
   assert.deepEqual(await response.json(), {
     status: 'not-ready',
-    workers: { ready: 0, total: 1 },
+    workers: { ready: 0, refused: 0, total: 1 },
+  })
+})
+
+test('an edge whose jobs a worker would refuse is not ready, and says so', async (t) => {
+  const { get } = await startHarness(t, { secret: 'another secret, as long as it has to be' })
+  const response = await get('/readyz')
+  assert.equal(response.status, 503)
+  assert.deepEqual(await response.json(), {
+    status: 'not-ready',
+    workers: { ready: 0, refused: 1, total: 1 },
   })
 })
 

@@ -263,7 +263,13 @@ export const aliveSchema = z.strictObject({ status: z.literal('ok') })
 
 export const readinessSchema = z.strictObject({
   status: z.enum(['ready', 'not-ready']),
-  workers: z.strictObject({ ready: count, total: count }),
+  workers: z.strictObject({
+    ready: count.meta({ description: 'Workers that take jobs.' }),
+    refused: count.meta({
+      description: 'Workers that would, but not from this edge: another secret, or another time.',
+    }),
+    total: count,
+  }),
 })
 
 export const sessionSchema = z

@@ -6,8 +6,9 @@ export function healthRoutes({ workers }: EdgeDeps): Hono<EdgeBindings> {
   return new Hono<EdgeBindings>()
     .get('/healthz', (c) => c.json({ status: 'ok' }))
     .get('/readyz', async (c) => {
-      const { ready, total } = await workers.readiness()
+      const counts = await workers.readiness()
+      const { ready } = counts
       const status = ready > 0 ? 'ready' : 'not-ready'
-      return c.json({ status, workers: { ready, total } }, ready > 0 ? 200 : 503)
+      return c.json({ status, workers: counts }, ready > 0 ? 200 : 503)
     })
 }

@@ -35,6 +35,8 @@ export interface FakeWorkerOptions {
   /** Asked before a job is accepted; a refusal is sent instead of events. */
   refuse?: () => Refusal | undefined | Promise<Refusal | undefined>
   ready?: boolean
+  /** What it checks tokens with; by default the edge's own. */
+  secret?: string
   /** What it has loaded; by default the tiny model as it is. */
   models?: readonly { id: string; tokenizerSha256: string }[]
 }
@@ -49,17 +51,27 @@ export interface FakeWorker {
 }
 
 export async function startFakeWorker(options: FakeWorkerOptions): Promise<FakeWorker> {
-  const key = await importJobSecret(JOB_SECRET)
+  const key = await importJobSecret(options.secret ?? JOB_SECRET)
   const jobs: Job[] = []
   const tenants: string[] = []
+
+  async function verify({ headers }: IncomingMessage, body: string) {
+    const token = headers.authorization?.replace('Bearer ', '') ?? ''
+    const bodySha256 = await sha256Hex(body)
+    return verifyJobToken(key, { token, bodySha256, nowMs: Date.now() })
+  }
+
+  async function tellReadiness(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { ok } = await verify(incoming, '')
+    if (!ok) outgoing.writeHead(401).end()
+    else outgoing.writeHead(options.ready === false ? 503 : 200).end()
+  }
 
   async function takeJob(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of incoming) chunks.push(chunk as Buffer)
     const body = Buffer.concat(chunks).toString()
-    const token = incoming.headers.authorization?.replace('Bearer ', '') ?? ''
-    const bodySha256 = await sha256Hex(body)
-    const verdict = await verifyJobToken(key, { token, bodySha256, nowMs: Date.now() })
+    const verdict = await verify(incoming, body)
     if (!verdict.ok) throw new Error(`the edge sent a token that is ${verdict.failure}`)
     const job = jobSchema.parse(JSON.parse(body))
     const refusal = await options.refuse?.()
@@ -77,8 +89,7 @@ export async function startFakeWorker(options: FakeWorkerOptions): Promise<FakeW
   const server = createServer((incoming, outgoing) => {
     const { models = TINY_LOADED } = options
     if (incoming.url === '/v1/models') outgoing.writeHead(200).end(JSON.stringify({ models }))
-    else if (incoming.url === '/readyz')
-      outgoing.writeHead(options.ready === false ? 503 : 200).end()
+    else if (incoming.url === '/readyz') void tellReadiness(incoming, outgoing)
     else if (incoming.url !== '/v1/jobs') outgoing.writeHead(404).end()
     else takeJob(incoming, outgoing).catch(() => outgoing.destroy())
   })

@@ -21,6 +21,9 @@ export interface SignedPost {
 /** How a worker refuses a job of which it has not the model, or another one of that name. */
 export const LACKS_MODEL = ['model_not_found', 'model_mismatch']
 
+/** Stands where a tenant belongs in what the edge asks for itself. */
+const NO_TENANT = '-'
+
 export const NOBODY = 'there is no model worker to ask'
 
 /** How everything reaches a worker: as a POST whose token signs its body and names the tenant. */
@@ -41,10 +44,27 @@ export function createSignedPosts(options: {
     { tenant, headers = {}, signal }: CallOptions,
   ): Promise<SignedPost> {
     const body = JSON.stringify(value)
+    return { path, body, token: await tokenFor(tenant, body), headers, signal }
+  }
+
+  async function tokenFor(tenant: string, body: string): Promise<string> {
     key ??= await importJobSecret(secret)
     const expiresAt = clock() + limits.jobTokenLifetimeMs
-    const payload = { tenant, expiresAt, bodySha256: await sha256Hex(body) }
-    return { path, body, token: await signJobToken(key, payload), headers, signal }
+    return signJobToken(key, { tenant, expiresAt, bodySha256: await sha256Hex(body) })
+  }
+
+  /** The status of a worker that is asked whether it takes this edge's jobs; 0 where it does not answer. */
+  async function readiness(url: string): Promise<number> {
+    const { signal } = new AbortController()
+    const headers = { authorization: `Bearer ${await tokenFor(NO_TENANT, '')}` }
+    const request = { method: 'GET', headers, signal, answerMs: limits.readinessMs } as const
+    try {
+      const response = await fetchWithin(fetch, `${url}/readyz`, request)
+      await response.body?.cancel()
+      return response.status
+    } catch {
+      return 0
+    }
   }
 
   /** An answer that is not a refusal. @throws ApiError, or the signal's reason */
@@ -86,7 +106,7 @@ export function createSignedPosts(options: {
     throw refusal ?? new ApiError('worker_unavailable', NOBODY)
   }
 
-  return { sign, send, askFirst }
+  return { sign, send, askFirst, readiness }
 }
 
 /** One worker's answer. @throws ApiError where it is a refusal or none, or the signal's reason */

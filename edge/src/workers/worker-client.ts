@@ -13,7 +13,7 @@ import { mergeLists, readSessionAnswer } from './session-answers.ts'
 import { toWorkerError } from './worker-errors.ts'
 import { createHealthMemory } from './worker-health.ts'
 import { createWorkerRoom } from './worker-room.ts'
-import { fetchWithin, watchSilence } from './worker-fetch.ts'
+import { watchSilence } from './worker-fetch.ts'
 import type { WorkerFetch, WorkerResponse } from './worker-fetch.ts'
 
 /** On whose behalf a worker is asked, and until when. */
@@ -41,8 +41,8 @@ export interface WorkerClient {
    * @throws ApiError of the session, or of the worker.
    */
   session(call: SessionCall, options: CallOptions): Promise<SessionAnswer>
-  /** How many workers there are, and how many of them say that they take jobs. */
-  readiness(): Promise<{ ready: number; total: number }>
+  /** How many workers there are, how many of them take jobs, and how many do, but not this edge's. */
+  readiness(): Promise<{ ready: number; refused: number; total: number }>
   /** The models that at least one worker has loaded. @throws ApiError if no worker answers */
   loaded(): Promise<readonly LoadedModel[]>
 }
@@ -133,8 +133,9 @@ export function createWorkerClient(options: WorkerClientOptions): WorkerClient {
     },
     async readiness() {
       const urls = (await options.directory.list().catch(() => [])).map(({ url }) => url)
-      const answers = await Promise.all(urls.map((url) => isReady(url, options)))
-      return { ready: answers.filter(Boolean).length, total: urls.length }
+      const statuses = await Promise.all(urls.map((url) => posts.readiness(url)))
+      const count = (status: number) => statuses.filter((each) => each === status).length
+      return { ready: count(200), refused: count(401), total: urls.length }
     },
     assertRoom: () => room.assertAny(known),
     loaded,
@@ -175,19 +176,4 @@ async function* readEvents(
 /** Where a session lives, and where it goes if its worker is gone. */
 function homes(urls: readonly string[], tenant: string, sessionId: string): string[] {
   return rendezvousOrder(urls, `${tenant}\n${sessionId}`)
-}
-
-async function isReady(
-  url: string,
-  { fetch, limits }: Pick<WorkerClientOptions, 'fetch' | 'limits'>,
-): Promise<boolean> {
-  const { signal } = new AbortController()
-  const request = { method: 'GET', headers: {}, signal, answerMs: limits.readinessMs } as const
-  try {
-    const response = await fetchWithin(fetch, `${url}/readyz`, request)
-    await response.body?.cancel()
-    return response.status === 200
-  } catch {
-    return false
-  }
 }

@@ -33,7 +33,10 @@ export async function createApp(dependencies: ServerDependencies): Promise<Hono>
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
 
-  app.get('/readyz', (c) => {
+  app.get('/readyz', async (c) => {
+    // An edge that signs its question learns whether its jobs would be taken; a probe signs nothing.
+    const authorization = c.req.header('authorization')
+    if (authorization !== undefined) await gate.recognise(authorization)
     const state = stateOf(models)
     const { blocks } = sessions
     const answer = {

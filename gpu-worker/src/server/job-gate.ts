@@ -4,6 +4,7 @@ import {
   verifyJobToken,
   type JobKey,
   type JobTokenFailure,
+  type JobTokenPayload,
 } from '@setblock/shared'
 import { UsedTokens } from './used-tokens.ts'
 
@@ -25,18 +26,41 @@ export class JobGate {
 
   /** @returns the tenant that the edge vouches for. @throws ApiError `invalid_job_token` */
   async admit(authorization: string | undefined, body: Uint8Array<ArrayBuffer>): Promise<string> {
+    const nowMs = this.#now()
+    const payload = await this.#verify(authorization, body, nowMs)
+    if (!this.#used.take(payload, nowMs)) throw refused('replayed')
+    return payload.tenant
+  }
+
+  /**
+   * Tells an edge that asks for nothing whether it would be let in. Its token stays as good as it was, so that asking often
+   * takes no room here.
+   * @throws ApiError `invalid_job_token`
+   */
+  async recognise(authorization: string): Promise<void> {
+    await this.#verify(authorization, new Uint8Array(), this.#now())
+  }
+
+  async #verify(
+    authorization: string | undefined,
+    body: Uint8Array<ArrayBuffer>,
+    nowMs: number,
+  ): Promise<JobTokenPayload> {
     const token = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1]
     if (token === undefined) throw new ApiError('invalid_job_token', 'a job token is required')
     const bodySha256 = await sha256Hex(body)
-    const nowMs = this.#now()
     let failure: JobTokenFailure = 'bad-signature'
     for (const key of this.#keys) {
       const verdict = await verifyJobToken(key, { token, bodySha256, nowMs })
-      if (verdict.ok && this.#used.take(verdict.payload, nowMs)) return verdict.payload.tenant
-      failure = verdict.ok ? 'replayed' : verdict.failure
+      if (verdict.ok) return verdict.payload
+      failure = verdict.failure
       // Only another secret could make a difference.
       if (failure !== 'bad-signature') break
     }
-    throw new ApiError('invalid_job_token', `the job token is refused: ${failure}`)
+    throw refused(failure)
   }
+}
+
+function refused(failure: JobTokenFailure): ApiError {
+  return new ApiError('invalid_job_token', `the job token is refused: ${failure}`)
 }

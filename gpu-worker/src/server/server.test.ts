@@ -311,6 +311,24 @@ describe('the worker over HTTP, with the real engine', () => {
     assert.ok(ended.includes('job client-gone'))
   })
 
+  test('an edge learns at /readyz whether its jobs would be taken, as often as it likes', async () => {
+    const expiresAt = Date.now() + 10_000
+    const payload = { tenant: '-', expiresAt, bodySha256: await sha256Hex('') }
+    const ask = async (secret: string, change: Partial<typeof payload> = {}) => {
+      const token = await signJobToken(await importJobSecret(secret), { ...payload, ...change })
+      const headers = { authorization: `Bearer ${token}` }
+      const statuses = [0, 0]
+      for (const turn of statuses.keys()) {
+        statuses[turn] = (await fetch(`${base}/readyz`, { headers })).status
+      }
+      return statuses
+    }
+    assert.deepEqual(await ask(SECRET), [200, 200])
+    assert.deepEqual(await ask(PREVIOUS), [200, 200])
+    assert.deepEqual(await ask('quite another secret, of a good length'), [401, 401])
+    assert.deepEqual(await ask(SECRET, { expiresAt: Date.now() - 1 }), [401, 401])
+  })
+
   test('health, readiness and models', async () => {
     assert.equal((await fetch(`${base}/healthz`)).status, 200)
     const ready = (await (await fetch(`${base}/readyz`)).json()) as {
