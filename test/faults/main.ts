@@ -3,8 +3,8 @@
  *
  *   npm run test:faults -- [--restores 1000] [--seed 1] [--sessions 16]
  *
- * The last line is JSON. Exit code 1 if a token is wrong, an acknowledged turn lost, or a tenant
- * found what is another's.
+ * The last line is JSON. Exit code 1 if a token is wrong, an acknowledged turn lost, a tenant found
+ * what is another's, or two workers disagree about a session.
  */
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -35,8 +35,10 @@ try {
   })
   const report = { seed: Number(values.seed), ...provenance(), ...counts }
   process.stdout.write(`${JSON.stringify(report)}\n`)
-  const { wrongTokens, lostTurns, crossTenantHits } = counts
-  process.exitCode = wrongTokens + lostTurns + crossTenantHits === 0 ? 0 : 1
+  const { wrongTokens, lostTurns, crossTenantHits, twoWriters } = counts
+  const { undecided, wrongState } = twoWriters
+  const violations = wrongTokens + lostTurns + crossTenantHits + undecided + wrongState
+  process.exitCode = violations === 0 ? 0 : 1
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
