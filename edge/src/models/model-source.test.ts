@@ -40,7 +40,16 @@ test('a manifest that is none is refused', async () => {
     folders: () => Promise.resolve(['any']),
     read: () => Promise.resolve(new TextEncoder().encode('{"formatVersion": 2}')),
   })
-  await assert.rejects(source.list(), { code: 'internal_error' })
+  await assert.rejects(source.list(), /^Error: any: formatVersion: /)
+})
+
+test('of several folders the one at fault is named', async () => {
+  const source = createModelSource({
+    folders: () => Promise.resolve(['good', 'torn']),
+    read: async (folder, file) =>
+      (await readTiny(file)).slice(0, folder === 'torn' ? 99 : undefined),
+  })
+  await assert.rejects(source.list(), /^Error: torn: setblock\.json is not valid JSON$/)
 })
 
 test('two folders of one id are refused', async () => {

@@ -37,7 +37,9 @@ export function createModelSource(options: {
   const { read } = options
   const folders = once(options.folders)
   const manifests = once(async () => {
-    const all = await Promise.all((await folders()).map((folder) => readManifest(folder, read)))
+    const all = await Promise.all(
+      (await folders()).map((folder) => named(folder, readManifest(folder, read))),
+    )
     const ids = all.map(({ id }) => id)
     const repeated = ids.find((id, index) => ids.indexOf(id) < index)
     if (repeated !== undefined) throw new Error(`two model folders have the id ${repeated}`)
@@ -53,15 +55,24 @@ export function createModelSource(options: {
       const manifest = offered[index]
       const folder = (await folders())[index]
       if (manifest === undefined || folder === undefined) return undefined
-      const load = models.get(id) ?? once(() => loadModel(folder, manifest, read))
+      const load = models.get(id) ?? once(() => named(folder, loadModel(folder, manifest, read)))
       models.set(id, load)
       return load()
     },
   }
 }
 
+/** Of several folders an error must say which. */
+async function named<T>(folder: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (cause) {
+    throw new Error(`${folder}: ${(cause as Error).message}`, { cause })
+  }
+}
+
 async function readManifest(folder: string, read: ReadModelFile): Promise<Manifest> {
-  const manifest: unknown = JSON.parse(toText(await read(folder, 'setblock.json')))
+  const manifest = parseFile('setblock.json', await read(folder, 'setblock.json'))
   return parseWith(manifestSchema, manifest, 'internal_error')
 }
 
@@ -112,11 +123,15 @@ async function readChecked(options: {
   if ((await sha256Hex(bytes)) !== options.sha256) {
     throw new Error(`${options.file} is not the file that setblock.json names`)
   }
-  return JSON.parse(toText(bytes))
+  return parseFile(options.file, bytes)
 }
 
-function toText(bytes: Uint8Array): string {
-  return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+function parseFile(file: string, bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new Error(`${file} is not valid JSON`, { cause })
+  }
 }
 
 /**

@@ -35,7 +35,7 @@ export async function loadModel(folder: string, precision?: Precision): Promise<
 
 /** @throws ModelError naming the file or field. */
 export async function readManifest(folder: string): Promise<Manifest> {
-  return parseManifest(await read(folder, MANIFEST_FILE))
+  return parseManifest(join(folder, MANIFEST_FILE), await read(folder, MANIFEST_FILE))
 }
 
 /** Reads one graph of a manifest. @throws ModelError naming the file that is not the one described. */
@@ -45,9 +45,10 @@ export async function loadForm(
   form: GraphFile,
 ): Promise<LoadedModel> {
   const graph = await read(folder, form.file)
-  assertDigest(form, createHash('sha256').update(graph).digest('hex'))
+  assertDigest(folder, form, createHash('sha256').update(graph).digest('hex'))
   // Too large to be held: the runtime maps these files itself.
-  for (const data of form.data ?? []) assertDigest(data, await sha256OfFile(folder, data.file))
+  for (const data of form.data ?? [])
+    assertDigest(folder, data, await sha256OfFile(folder, data.file))
   return { manifest, form, graph, path: join(folder, form.file) }
 }
 
@@ -57,22 +58,26 @@ export function weightBytes({ graph, form }: Pick<LoadedModel, 'graph' | 'form'>
   return graph.byteLength + outside
 }
 
-function assertDigest({ file, sha256 }: { file: string; sha256: string }, found: string): void {
+function assertDigest(
+  folder: string,
+  { file, sha256 }: { file: string; sha256: string },
+  found: string,
+): void {
   if (found === sha256) return
-  throw new ModelError(file, `has sha256 ${found}, the manifest says ${sha256}`)
+  throw new ModelError(join(folder, file), `has sha256 ${found}, the manifest says ${sha256}`)
 }
 
-function parseManifest(bytes: Uint8Array): Manifest {
+function parseManifest(file: string, bytes: Uint8Array): Manifest {
   let json: unknown
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
-    throw new ModelError(MANIFEST_FILE, 'is not valid JSON', { cause })
+    throw new ModelError(file, 'is not valid JSON', { cause })
   }
   const parsed = manifestSchema.safeParse(json)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]!
-  throw new ModelError(`${MANIFEST_FILE} ${issue.path.join('.')}`.trim(), issue.message)
+  throw new ModelError(`${file} ${issue.path.join('.')}`.trim(), issue.message)
 }
 
 async function read(folder: string, file: string): Promise<Uint8Array> {
