@@ -108,6 +108,8 @@ const grammar: Target = {
       $defs: { n: true },
     },
     { type: 'string', minLength: 1, maxLength: 4 },
+    { type: 'string', pattern: '^(?!a)[b-e\\d]{2,3}(?:x|\\by)*$', format: 'date' },
+    { type: 'number', multipleOf: 0.25, maximum: 3 },
   ].map(toJsonBytes),
   read: (bytes) =>
     takes(

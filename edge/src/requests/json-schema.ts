@@ -26,6 +26,7 @@ export interface JsonSchemaNode {
 const count = z.int().min(0).optional()
 const bound = z.number().optional()
 const text = textSchema.optional()
+const ofStrings = { minLength: count, maxLength: count, pattern: text, format: text }
 const flag = z.boolean().optional()
 const typeName = z.enum(['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'])
 const some = (): z.ZodType<JsonSchemaNode[]> => z.array(nodeSchema).min(1)
@@ -64,12 +65,18 @@ const nodeSchema: z.ZodType<JsonSchemaNode> = closedObject({
   },
   minItems: count,
   maxItems: count,
-  minLength: count,
-  maxLength: count,
+  ...ofStrings,
+  contentEncoding: text,
+  allOf: z
+    .array(closedObject({ type: z.literal('string').optional(), ...ofStrings }))
+    .min(1)
+    .meta({ description: 'Of strings: patterns, formats and lengths that hold together.' })
+    .optional(),
   minimum: bound,
   maximum: bound,
   exclusiveMinimum: bound,
   exclusiveMaximum: bound,
+  multipleOf: z.number().positive().optional(),
   title: text,
   description: text,
   default: z.unknown().optional(),

@@ -1,8 +1,10 @@
 import { DONE, REFUSED, type Frame, type Replacement } from './frame.ts'
-import { WHOLE_DIGITS_MAX } from './number-range.ts'
+import { commonDivisor, WHOLE_DIGITS_MAX } from './number-range.ts'
 import type { DecimalRange } from './rule.ts'
 
 const [MINUS, POINT, ZERO, NINE] = [0x2d, 0x2e, 0x30, 0x39]
+/** Sign, digits and point. */
+const BYTES_MAX = 2 * WHOLE_DIGITS_MAX
 const NUMBER_BYTES = Array.from('.0123456789', (sign) => sign.charCodeAt(0))
 
 interface Written {
@@ -27,6 +29,7 @@ export class DecimalFrame implements Frame {
   readonly mayEnd: boolean
   readonly #range: DecimalRange
   readonly #written: Written
+  #least: number | undefined
 
   constructor(range: DecimalRange, written: Written = NOTHING) {
     this.#range = range
@@ -35,9 +38,41 @@ export class DecimalFrame implements Frame {
     this.mayEnd = wholeDigits > 0 && fractionDigits !== 0 && this.#isWithin()
   }
 
-  /** At least: behind some digits it may take several more. */
   get least(): number {
-    return this.mayEnd ? 0 : 1
+    return (this.#least ??= this.mayEnd ? 0 : this.#findLeast())
+  }
+
+  #findLeast(): number {
+    const { wholeDigits, negative } = this.#written
+    const mayTurn = wholeDigits === 0 && !negative
+    const turned = { ...NOTHING, negative: true }
+    for (let bytes = 1; bytes <= BYTES_MAX; bytes += 1) {
+      if (this.#endsBehind(this.#written, bytes)) return bytes
+      if (mayTurn && this.#endsBehind(turned, bytes - 1)) return bytes
+    }
+    throw new Error('no number of the range begins so')
+  }
+
+  /** Whether a number in the range is longer by so many bytes; for fewer bytes that is known. */
+  #endsBehind({ negative, value, wholeDigits, fractionDigits }: Written, bytes: number): boolean {
+    const { fractionDigits: digits, step } = this.#range
+    const ends = (whole: number, fraction: number): boolean => {
+      const unused = digits - fraction - (fractionDigits ?? 0)
+      const wholeAll = wholeDigits + whole
+      if (unused < 0 || wholeAll === 0 || wholeAll > WHOLE_DIGITS_MAX) return false
+      const [scale, unit] = [10n ** BigInt(whole + fraction), 10n ** BigInt(unused)]
+      const last = (value + 1n) * scale - 1n
+      const multiple = (step * unit) / commonDivisor(step, unit)
+      return this.#meets(negative, [value * scale * unit, last * unit], multiple)
+    }
+    if (fractionDigits !== undefined) return ends(0, bytes)
+    const mayGrow = wholeDigits === 0 || value !== 0n
+    if (mayGrow && ends(bytes, 0)) return true
+    // One byte is the point.
+    for (let whole = mayGrow ? bytes - 2 : 0; whole >= 0; whole -= 1) {
+      if (ends(whole, bytes - 1 - whole)) return true
+    }
+    return false
   }
 
   step(byte: number): readonly Replacement[] {
@@ -79,17 +114,17 @@ export class DecimalFrame implements Frame {
   #isWithin(): boolean {
     const { value, fractionDigits = 0 } = this.#written
     const units = value * 10n ** BigInt(this.#range.fractionDigits - fractionDigits)
-    return this.#meets(this.#written.negative, units, units)
+    return this.#meets(this.#written.negative, [units, units])
   }
 
   /** Whether some digits behind what is written, or none, give a number in the range. */
   #leadsInto({ negative, value, wholeDigits, fractionDigits }: Written): boolean {
     const digits = this.#range.fractionDigits
     const reach = (scale: bigint): boolean =>
-      this.#meets(negative, value * scale, (value + 1n) * scale - 1n)
+      this.#meets(negative, [value * scale, (value + 1n) * scale - 1n])
     if (fractionDigits !== undefined) return reach(10n ** BigInt(digits - fractionDigits))
     if (wholeDigits === 0)
-      return this.#meets(negative, 0n, 10n ** BigInt(WHOLE_DIGITS_MAX + digits))
+      return this.#meets(negative, [0n, 10n ** BigInt(WHOLE_DIGITS_MAX + digits)])
     const more = value === 0n ? 0 : WHOLE_DIGITS_MAX - wholeDigits
     for (let count = 0; count <= more; count += 1) {
       if (reach(10n ** BigInt(count + digits))) return true
@@ -97,11 +132,20 @@ export class DecimalFrame implements Frame {
     return false
   }
 
-  /** Whether a number of a magnitude from `low` to `high` is in the range. There is no -0. */
-  #meets(negative: boolean, low: bigint, high: bigint): boolean {
+  /** Whether a multiple of a magnitude from `low` to `high` is in the range. There is no -0. */
+  #meets(
+    negative: boolean,
+    [low, high]: readonly [bigint, bigint],
+    multiple = this.#range.step,
+  ): boolean {
     const { low: rangeLow, high: rangeHigh } = this.#range
-    if (!negative) return low <= rangeHigh && high >= rangeLow
-    const least = low > 0n ? low : 1n
-    return least <= high && -high <= rangeHigh && -least >= rangeLow
+    const [least, most] = negative ? [-rangeHigh, -rangeLow] : [rangeLow, rangeHigh]
+    const from = largest(low, least, negative ? 1n : 0n)
+    const to = high < most ? high : most
+    return from <= to && to - (to % multiple) >= from
   }
+}
+
+function largest(...values: readonly bigint[]): bigint {
+  return values.reduce((a, b) => (a > b ? a : b))
 }

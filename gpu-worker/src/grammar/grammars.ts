@@ -1,19 +1,14 @@
 import { ApiError } from '@setblock/shared'
 import type { GrammarPlace } from '../decoding/grammar-place.ts'
-import { readJsonSchema } from './json-schema.ts'
 import { JsonState } from './json-state.ts'
-import type { RuleNode } from './rule.ts'
+import { SchemaRules } from './schema-rules.ts'
 import { TokenPlace } from './token-place.ts'
 import { Vocabulary } from './vocabulary.ts'
-
-/** Schemas whose rules are kept. The same ones come again and again; reading one takes about a millisecond. */
-const GRAMMARS_MAX = 64
 
 /** The grammars of one model. */
 export class Grammars {
   readonly #vocabulary: Vocabulary | Error
-  /** In order of use, the latest last. */
-  readonly #rules = new Map<string, RuleNode>()
+  readonly #rules = new SchemaRules()
 
   /** Reads the model's tokenizer file. Where it cannot be used there is no grammar, and all else goes on. */
   constructor(tokenizerFile: string) {
@@ -35,11 +30,7 @@ export class Grammars {
       const text = 'grammar: needs a model with a byte-level vocabulary'
       throw new ApiError('unsupported_parameter', text, { param: 'grammar', cause: vocabulary })
     }
-    const rule = this.#rules.get(jsonSchema) ?? readJsonSchema(jsonSchema)
-    this.#rules.delete(jsonSchema)
-    this.#rules.set(jsonSchema, rule)
-    const [oldest] = this.#rules.keys()
-    if (this.#rules.size > GRAMMARS_MAX && oldest !== undefined) this.#rules.delete(oldest)
+    const rule = this.#rules.read(jsonSchema)
     // The automaton is each job's own: it grows with the text, and goes when the job does.
     return new TokenPlace(vocabulary, JsonState.start(rule))
   }

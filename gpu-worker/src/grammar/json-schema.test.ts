@@ -1,23 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import * as fc from 'fast-check'
 import { ApiError } from '@setblock/shared'
 import { readJsonSchema } from './json-schema.ts'
-import { JsonState } from './json-state.ts'
-
-const utf8 = new TextEncoder()
-
-/** Whether the rule of a schema takes a text from its first byte to its end. */
-function accepts(schema: unknown, text: string): boolean {
-  let state: JsonState | undefined = JsonState.start(readJsonSchema(JSON.stringify(schema)))
-  for (const byte of utf8.encode(text)) state = state?.step(byte)
-  return state?.mayEnd ?? false
-}
-
-function check(schema: unknown, { valid, invalid }: { valid: string[]; invalid: string[] }): void {
-  for (const text of valid) assert.ok(accepts(schema, text), `${JSON.stringify(schema)}: ${text}`)
-  for (const text of invalid)
-    assert.ok(!accepts(schema, text), `${JSON.stringify(schema)}: not ${text}`)
-}
+import type { JsonState } from './json-state.ts'
+import { check, randomText, startOf, stepsOf } from '../testing/schema-texts.ts'
 
 test('objects: members in order, required ones there, others only where they may be', () => {
   const properties = { a: { type: 'integer' }, b: { type: 'null' } }
@@ -85,7 +73,7 @@ test('strings: characters are counted as code points; escapes and UTF-8 are well
       invalid: ['""', '"abc"', '"a', '"\n"', '"\\x"', '"\\ud800"', '"\\uD83E\\uDD8A"', '"\t"'],
     },
   )
-  const state = JsonState.start(readJsonSchema('{"type":"string"}')).step(0x22)
+  const state = startOf({ type: 'string' }).step(0x22)
   for (const bytes of [
     [0x80],
     [0xc0],
@@ -96,7 +84,7 @@ test('strings: characters are counted as code points; escapes and UTF-8 are well
     [0xf4, 0x90],
   ]) {
     assert.equal(
-      bytes.reduce<JsonState | undefined>((at, byte) => at?.step(byte), state),
+      bytes.reduce((at, byte) => at?.step(byte), state),
       undefined,
     )
   }
@@ -127,6 +115,68 @@ test('numbers: whole or not, within their bounds, never to a dead end', () => {
     { type: 'number', exclusiveMinimum: 0, maximum: 1 },
     { valid: ['0.5', '1', '1.0'], invalid: ['0', '0.0', '1.1'] },
   )
+})
+
+test('numbers: multiples, within bounds', () => {
+  check(
+    { type: 'integer', multipleOf: 7, minimum: 10, exclusiveMaximum: 35 },
+    { valid: ['14', '21', '28'], invalid: ['7', '35', '15', '1', '0'] },
+  )
+  check(
+    { type: 'integer', multipleOf: 1000, minimum: -5000 },
+    { valid: ['0', '-5000', '3000'], invalid: ['-6000', '100', '1001', '-0'] },
+  )
+  check(
+    { type: 'number', multipleOf: 0.01, maximum: 2 },
+    { valid: ['1.25', '1.5', '-0.01', '2', '1.50'], invalid: ['1.255', '2.01', '0.001', '-0.00'] },
+  )
+  check(
+    { type: 'number', multipleOf: 2.5 },
+    { valid: ['0', '2.5', '-5', '7.5', '10.0'], invalid: ['1', '2.6', '0.5'] },
+  )
+  check({ multipleOf: 5 }, { valid: ['5', '-10'], invalid: ['5.0', '3'] })
+  check({ type: 'integer', multipleOf: 1.5 }, { valid: ['3', '6'], invalid: ['2', '1.5'] })
+  check({ type: 'integer', multipleOf: 0.5 }, { valid: ['1', '-2'], invalid: ['0.5'] })
+  check({ multipleOf: 3e-10 }, { valid: ['0.000000003', '0.3'], invalid: ['0.000000001'] })
+  check({ multipleOf: 1e20 }, { valid: ['0'], invalid: ['100', '1'] })
+  // A double has 15 decimal digits: with more, another decimal number would be read.
+  check(
+    { multipleOf: 0.01 },
+    { valid: ['9999999999999.99'], invalid: ['10000000000000.01', '99999999999999'] },
+  )
+})
+
+test('whatever bytes are taken, a number is of its range and its multiples, and its nearest end is told', () => {
+  const ajv = new Ajv2020()
+  /** Of 10^-9, exactly: validators divide doubles. */
+  const units = (decimal: string): bigint => {
+    const [whole = '', fraction = ''] = decimal.split('.')
+    return BigInt(whole + fraction.padEnd(9, '0'))
+  }
+  const digits = fc.nat(4)
+  const schemas = fc.tuple(fc.integer(), fc.nat(), fc.nat(), digits, digits, fc.boolean())
+  const property = fc.property(
+    schemas,
+    fc.infiniteStream(fc.nat()),
+    ([low, more, step, small, smaller, whole], random) => {
+      const multipleOf = Number(`${(step % 997) + 1}e-${whole ? 0 : small}`)
+      const minimum = Number(`${low % 10_000}e-${smaller}`)
+      const maximum = minimum + 2 * multipleOf + (more % 100)
+      const schema = { type: whole ? 'integer' : 'number', minimum, maximum }
+      const start = startOf({ ...schema, multipleOf })
+      const text = randomText(start, () => random.next().value, more % 20)
+      const told = `${JSON.stringify(schema)} ${multipleOf}: ${text}`
+      assert.ok(ajv.validate(schema, JSON.parse(text)), told)
+      assert.equal(units(text) % units(String(multipleOf)), 0n, told)
+      let state: JsonState | undefined = start
+      for (const byte of Buffer.from(text)) {
+        const nearest = Math.min(...stepsOf(state).map(([, next]) => next.least))
+        if (!state.mayEnd) assert.equal(state.least, nearest + 1)
+        state = state.step(byte) ?? assert.fail()
+      }
+    },
+  )
+  fc.assert(property, { numRuns: 200 })
 })
 
 test('choices: types, enum, const, anyOf, references that go round', () => {
@@ -167,7 +217,7 @@ const numbered = (count: number) => Array.from({ length: count }, (_, index) => 
 test('whatever no text satisfies, or is not enforced, is refused with its place', () => {
   const endless = { type: 'object', properties: { a: { $ref: '#' } }, required: ['a'] }
   const cases: [unknown, RegExp][] = [
-    [{ properties: { a: { pattern: '^a' } } }, /at \/properties\/a\/pattern$/],
+    [{ properties: { a: { pattern: '(a)\\1' } } }, /at \/properties\/a\/pattern$/],
     [{ items: { not: {} } }, /at \/items\/not$/],
     [{ uniqueItems: true }, /at \/uniqueItems$/],
     [{ type: 'strin' }, /no such type at \/type$/],
@@ -180,6 +230,14 @@ test('whatever no text satisfies, or is not enforced, is refused with its place'
     ],
     [{ minLength: 3, maxLength: 2 }, /minLength/],
     [{ type: 'integer', minimum: 1.2, maximum: 1.8 }, /no number/],
+    [{ type: 'integer', minimum: 8, maximum: 13, multipleOf: 7 }, /no number/],
+    [{ items: { multipleOf: 0 } }, /above 0 at \/items\/multipleOf$/],
+    [{ multipleOf: -1 }, /above 0 at \/multipleOf$/],
+    [{ multipleOf: '1' }, /above 0 at \/multipleOf$/],
+    [{ type: 'integer', format: 'int32' }, /strings alone: the keyword at \/format$/],
+    [{ type: 'object', allOf: [{ minLength: 1 }] }, /strings alone: the keyword at \/allOf$/],
+    [{ allOf: [{ type: 'string' }] }, /inside allOf, found at \/allOf\/0\/type$/],
+    [{ allOf: [{ minLength: 3 }, { maxLength: 2 }] }, /no length/],
     [endless, /no finite value/],
     [{ type: 'string', enum: [1] }, /no finite value/],
     [{ anyOf: [{ $ref: '#' }] }, /no finite value/],
@@ -213,8 +271,6 @@ test('an option that cannot end is left out; one that can is not', () => {
     { anyOf: [{ $ref: '#/$defs/e' }, { const: 1 }], $defs: { e: endless } },
     { valid: ['1'], invalid: ['{'] },
   )
-  const state = JsonState.start(
-    readJsonSchema(JSON.stringify({ anyOf: [endless, { const: 1 }], $defs: { e: endless } })),
-  )
+  const state = startOf({ anyOf: [endless, { const: 1 }], $defs: { e: endless } })
   assert.equal(state.only, 0x31)
 })

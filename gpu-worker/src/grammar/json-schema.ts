@@ -1,6 +1,7 @@
 import { readRange } from './number-range.ts'
 import { hasText, plainRules, RuleNode, settleLeast, type Member, type Rule } from './rule.ts'
 import { schemaError } from './schema-error.ts'
+import { StringRules } from './string-rules.ts'
 import {
   ANNOTATIONS,
   at,
@@ -58,6 +59,7 @@ class SchemaReader {
   readonly #root: Json
   /** By the pointer they are known under: a schema referred to twice is one rule, and may refer to itself. */
   readonly #read = new Map<string, RuleNode>()
+  readonly #strings = new StringRules()
   #any: RuleNode | undefined
 
   constructor(root: Json) {
@@ -101,6 +103,13 @@ class SchemaReader {
       return this.#alone(alone, schema, place)
     }
     const types = readTypes(schema, place)
+    // The only keywords that could say something of other types too.
+    const ofStrings = (['format', 'allOf'] as const).find(
+      (keyword) => schema[keyword] !== undefined,
+    )
+    if (ofStrings !== undefined && types?.includes('string') !== true) {
+      throw schemaError(at(place, ofStrings).path, 'is enforced for strings alone: the keyword')
+    }
     if (types === undefined) return { kind: 'choice', options: [this.#anything()] }
     const rules = types.map((type) => this.#typed(type, schema, place))
     if (rules.length === 1) return rules[0] as Rule
@@ -163,10 +172,8 @@ class SchemaReader {
         return this.#object(schema, place)
       case 'array':
         return this.#array(schema, place)
-      case 'string': {
-        const [min, max] = readCounts(schema, 'minLength', 'maxLength', place)
-        return { kind: 'string', min, max }
-      }
+      case 'string':
+        return this.#strings.read(schema, place)
       case 'number':
       case 'integer':
         return { kind: 'decimal', range: readRange(schema, type, place.path) }

@@ -1,5 +1,7 @@
 import { DecimalFrame } from './decimal-frame.ts'
 import { Choice, Literal, type Frame, type Replacement } from './frame.ts'
+import { LanguageBodies } from './language/language-body.ts'
+import type { StringLanguage } from './language/string-language.ts'
 import {
   elementRule,
   hasText,
@@ -29,6 +31,7 @@ type ObjectRule = Extract<Rule, { kind: 'object' }>
 /** Frames of the rules of one schema, made when they are first needed. */
 export class RuleFrames {
   readonly #values = new Map<RuleNode, Frame>()
+  readonly #languages = new Map<StringLanguage, LanguageBodies>()
 
   /** A value that satisfies the rule. Its shortest text must be finite. */
   value(node: RuleNode): Frame {
@@ -47,6 +50,8 @@ export class RuleFrames {
         return [[Literal.of(...rule.texts)]]
       case 'string':
         return [[OPEN_QUOTE, new StringBody(rule.min, rule.max)]]
+      case 'language':
+        return [[OPEN_QUOTE, this.#bodies(rule.language).at(rule.language.start)]]
       case 'decimal':
         return [[new DecimalFrame(rule.range)]]
       case 'array':
@@ -54,6 +59,12 @@ export class RuleFrames {
       case 'object':
         return [[OPEN_BRACE, this.#members(rule, { index: 0, first: true }, new Map())]]
     }
+  }
+
+  #bodies(language: StringLanguage): LanguageBodies {
+    const known = this.#languages.get(language) ?? new LanguageBodies(language)
+    this.#languages.set(language, known)
+    return known
   }
 
   /** Behind `count` elements of an array. From where all that follow are alike, it is one and the same frame. */

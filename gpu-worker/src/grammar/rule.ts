@@ -1,9 +1,14 @@
+import { DecimalFrame } from './decimal-frame.ts'
+import type { StringLanguage } from './language/string-language.ts'
+
 /** What JSON text may stand at a place: a JSON Schema, reduced to what the automaton needs. */
 export type Rule =
   /** One of these texts. */
   | { readonly kind: 'literals'; readonly texts: readonly string[] }
   /** Lengths in characters (code points). */
   | { readonly kind: 'string'; readonly min: number; readonly max: number }
+  /** Strings of patterns, formats and lengths together. */
+  | { readonly kind: 'language'; readonly language: StringLanguage }
   | { readonly kind: 'decimal'; readonly range: DecimalRange }
   | {
       readonly kind: 'array'
@@ -33,6 +38,8 @@ export interface DecimalRange {
   readonly low: bigint
   readonly high: bigint
   readonly fractionDigits: number
+  /** Only multiples of this many units, from 1. */
+  readonly step: bigint
 }
 
 /** A rule that other rules refer to, itself included; set once all of the schema is known. */
@@ -68,8 +75,10 @@ function leastOf(rule: Rule): number {
       return Math.min(...rule.texts.map((text) => new TextEncoder().encode(text).length))
     case 'string':
       return 2 + rule.min
+    case 'language':
+      return 2 + rule.language.least(rule.language.start)
     case 'decimal':
-      return 1
+      return new DecimalFrame(rule.range).least
     case 'array':
       return 1 + leastElements(rule, 0)
     case 'object':

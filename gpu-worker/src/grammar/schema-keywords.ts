@@ -21,8 +21,8 @@ export const ANNOTATIONS = [
 const OF_TYPE = {
   object: ['properties', 'required', 'additionalProperties'],
   array: ['items', 'prefixItems', 'minItems', 'maxItems'],
-  string: ['minLength', 'maxLength'],
-  number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
+  string: ['minLength', 'maxLength', 'pattern', 'format', 'contentEncoding', 'allOf'],
+  number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
 } as const
 const TYPES = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'] as const
 export type TypeName = (typeof TYPES)[number]

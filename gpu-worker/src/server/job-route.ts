@@ -10,6 +10,7 @@ import {
   type ErrorEvent,
 } from '@setblock/shared'
 import type { Hono } from 'hono'
+import { SchemaRules } from '../grammar/schema-rules.ts'
 import type { JobMetrics } from '../metrics/job-metrics.ts'
 import type { ServedModels } from '../models/served-models.ts'
 import type { WorkerSessions } from '../sessions/worker-sessions.ts'
@@ -34,6 +35,7 @@ const NDJSON_HEADERS = { 'content-type': 'application/x-ndjson', 'cache-control'
 /** Jobs. Each leaves one line in the log when it is over, or refused, under the edge's id of its request. */
 export function addJobRoute(app: Hono, gate: JobGate, options: JobRouteOptions): void {
   const { models, sessions, metrics, tracer, log } = options
+  const rules = new SchemaRules()
   app.post('/v1/jobs', jobBodyLimit(), async (c) => {
     const requestId = readRequestId(c)
     const above = parseTraceparent(c.req.header('traceparent'))
@@ -48,7 +50,7 @@ export function addJobRoute(app: Hono, gate: JobGate, options: JobRouteOptions):
       const { tenant, value } = await readSigned(c, gate)
       const job = parseWith(jobSchema, value)
       const { engine, session } = models.find(job.model)
-      assertServable(job, engine.manifest)
+      assertServable(job, engine.manifest, rules)
       const watched = (watch = new JobWatch(job, metrics))
       engine.assertOpen()
       const prepared = await sessions.jobs.prepare(job, tenant, session)

@@ -1,18 +1,16 @@
 import { ApiError, type Job, type Manifest } from '@setblock/shared'
-import { readJsonSchema } from '../grammar/json-schema.ts'
+import type { SchemaRules } from '../grammar/schema-rules.ts'
 
 /**
  * What the job schema cannot know: whether the model it names can serve the job.
  * @throws ApiError naming the field.
  */
-export function assertServable(job: Job, manifest: Manifest): void {
+export function assertServable(job: Job, manifest: Manifest, rules: SchemaRules): void {
   const { contextLength, maxBlockLength, maskTokenId, architecture, tokenizer } = manifest
   if (job.tokenizerSha256 !== undefined && job.tokenizerSha256 !== tokenizer.sha256) {
     const text = `model: the edge's tokenizer of ${job.model} is not the one of the loaded model`
     throw new ApiError('model_mismatch', text, { param: 'model' })
   }
-  // Read again where the text is made: to refuse it here, before any event, is worth the millisecond.
-  if (job.grammar !== undefined) readJsonSchema(job.grammar.jsonSchema)
   if (job.latencyBudgetMs !== undefined && job.decoding.mode !== 'sbd') {
     const text = `latencyBudgetMs: mode ${job.decoding.mode} has no entropy bound to raise`
     throw new ApiError('invalid_request', text, { param: 'latencyBudgetMs' })
@@ -31,4 +29,6 @@ export function assertServable(job: Job, manifest: Manifest): void {
     const text = 'tokenIds: an id is outside the vocabulary or is the mask token'
     throw new ApiError('invalid_request', text, { param: 'tokenIds' })
   }
+  // Read again where the text is made: to refuse it here, before any event, is worth the time.
+  if (job.grammar !== undefined) rules.read(job.grammar.jsonSchema)
 }

@@ -3,6 +3,15 @@ import * as fc from 'fast-check'
 const count = fc.nat(3)
 const name = fc.constantFrom('a', 'b', 'ab', 'name', 'größe', 'a"b', '')
 
+const STRINGS = [
+  { format: 'date' },
+  { format: 'email', maxLength: 12 },
+  { format: 'uuid', pattern: '^0' },
+  { pattern: '^[A-Z]{2}-\\d{1,3}$' },
+  { pattern: 'ß|é', maxLength: 4 },
+  { pattern: '^(?!x)[^y]+$', minLength: 2, maxLength: 5 },
+]
+
 /** Small JSON Schemas of every kind that is enforced; recursion by reference included. */
 export const schemaArbitrary: fc.Arbitrary<object> = fc.letrec<{ node: object }>((tie) => ({
   node: fc.oneof(
@@ -12,6 +21,15 @@ export const schemaArbitrary: fc.Arbitrary<object> = fc.letrec<{ node: object }>
     fc
       .tuple(count, count)
       .map(([a, b]) => ({ type: 'string', minLength: Math.min(a, b), maxLength: Math.max(a, b) })),
+    fc.constantFrom(...STRINGS).map((conditions) => ({ type: 'string', ...conditions })),
+    fc
+      .tuple(fc.integer({ min: -9, max: 9 }), fc.constantFrom(0.05, 0.5, 3, 2.5))
+      .map(([minimum, multipleOf]) => ({
+        type: 'number',
+        minimum,
+        maximum: minimum + 40,
+        multipleOf,
+      })),
     fc
       .tuple(fc.integer({ min: -120, max: 120 }), fc.nat(150))
       .map(([low, more]) => ({ type: 'integer', minimum: low, maximum: low + more })),

@@ -1,0 +1,84 @@
+import { WORD, type CodePoints } from './code-points.ts'
+
+/** A regular expression, reduced to what says which strings it matches. */
+export type Pattern =
+  | { readonly kind: 'set'; readonly set: CodePoints }
+  | { readonly kind: 'sequence'; readonly parts: readonly Pattern[] }
+  | { readonly kind: 'either'; readonly options: readonly Pattern[] }
+  | {
+      readonly kind: 'repeat'
+      readonly part: Pattern
+      readonly min: number
+      readonly max: number
+    }
+  | { readonly kind: 'edge'; readonly at: 'start' | 'end' | 'word' | 'no word' }
+  /** What follows must begin, or must not begin, with the part. */
+  | { readonly kind: 'ahead'; readonly part: Pattern; readonly negate: boolean }
+
+/** Whether it says something about what is around it, not only of what it takes. */
+export function looksAround(pattern: Pattern): boolean {
+  switch (pattern.kind) {
+    case 'set':
+      return false
+    case 'sequence':
+      return pattern.parts.some(looksAround)
+    case 'either':
+      return pattern.options.some(looksAround)
+    case 'repeat':
+      return looksAround(pattern.part)
+    case 'edge':
+    case 'ahead':
+      return true
+  }
+}
+
+/** Whether it says something about what is before it. */
+export function looksBack(pattern: Pattern): boolean {
+  switch (pattern.kind) {
+    case 'set':
+      return false
+    case 'sequence':
+      return pattern.parts.some(looksBack)
+    case 'either':
+      return pattern.options.some(looksBack)
+    case 'repeat':
+    case 'ahead':
+      return looksBack(pattern.part)
+    case 'edge':
+      return pattern.at !== 'end'
+  }
+}
+
+/** Whether it may match without taking a character. */
+export function mayBeEmpty(pattern: Pattern): boolean {
+  switch (pattern.kind) {
+    case 'set':
+      return false
+    case 'sequence':
+      return pattern.parts.every(mayBeEmpty)
+    case 'either':
+      return pattern.options.some(mayBeEmpty)
+    case 'repeat':
+      return pattern.min === 0 || mayBeEmpty(pattern.part)
+    case 'edge':
+    case 'ahead':
+      return true
+  }
+}
+
+/** The sets of characters that it tells apart. */
+export function setsOf(pattern: Pattern): CodePoints[] {
+  switch (pattern.kind) {
+    case 'set':
+      return [pattern.set]
+    case 'sequence':
+      return pattern.parts.flatMap(setsOf)
+    case 'either':
+      return pattern.options.flatMap(setsOf)
+    case 'repeat':
+    case 'ahead':
+      return setsOf(pattern.part)
+    case 'edge':
+      return pattern.at.endsWith('word') ? [WORD] : []
+  }
+}
