@@ -1,8 +1,9 @@
+import { ApiError } from '@setblock/shared'
 import * as z from 'zod'
 import { createApp } from './app.ts'
 import { assembleDeps } from './assemble.ts'
 import { readEdgeConfig } from './config.ts'
-import type { EdgeDeps } from './deps.ts'
+import type { EdgeDeps, LogRecord } from './deps.ts'
 import { toLogLine } from './http/log-line.ts'
 import { edgeLimits } from './limits.ts'
 import { forgetUsage } from './metering/forget-usage.ts'
@@ -99,6 +100,19 @@ function createWorkerFetch(network: WorkerEnv['WORKER_NETWORK']): WorkerFetch {
   return (url, init) => network.fetch(url, init)
 }
 
+function log(record: LogRecord): void {
+  // oxlint-disable-next-line no-console -- the only log a Worker has
+  console.log(toLogLine(record, new Date()))
+}
+
+/** Before the variables are right no request is served: the log says which is wrong, a client learns nothing of it. */
+function answerUnset(cause: unknown): Response {
+  const error = new ApiError('internal_error', 'this service is not set up yet')
+  log({ event: 'not-set-up', error: error.code, reason: (cause as Error).message })
+  const headers = { 'x-should-retry': String(error.retryable) }
+  return Response.json(error.toEnvelope(), { status: error.status, headers })
+}
+
 function assembleWorkerDeps(env: WorkerEnv): EdgeDeps {
   return assembleDeps({
     models: createAssetModels(env.ASSETS),
@@ -112,8 +126,7 @@ function assembleWorkerDeps(env: WorkerEnv): EdgeDeps {
     createDnsDirectory: ({ host }) => {
       throw new Error(`GPU_WORKERS: ${host} cannot be looked up on Workers: use a registry`)
     },
-    // oxlint-disable-next-line no-console -- the only log a Worker has
-    log: (record) => console.log(toLogLine(record, new Date())),
+    log,
     limits: edgeLimits,
   })
 }
@@ -128,7 +141,11 @@ const addressOf = (request: Request): string | undefined =>
 
 export default {
   fetch(request: Request, env: WorkerEnv, context: ExecutionContext): Response | Promise<Response> {
-    deps ??= assembleWorkerDeps(env)
+    try {
+      deps ??= assembleWorkerDeps(env)
+    } catch (error) {
+      return answerUnset(error)
+    }
     app ??= createApp(deps)
     return app.fetch(request, { address: addressOf(request) }, context)
   },
