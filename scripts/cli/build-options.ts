@@ -93,7 +93,7 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: true })
   } catch (error) {
-    const [line] = (error as Error).message.split('\n')
-    throw new CliError(`${line} See npx setblock build --help`)
+    const [line] = (error as Error).message.split(/\. |\n/)
+    throw new CliError(`${line}. See npx setblock build --help`)
   }
 }

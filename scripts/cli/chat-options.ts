@@ -2,6 +2,7 @@ import path from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import type { GammaPreset, GenerateSettings, Mode } from '@setblock/client'
 import { readSecrets, statePaths } from '../start/state.ts'
+import { isThisMachine } from './this-machine.ts'
 import { CliError } from './command.ts'
 
 export interface ChatOptions {
@@ -53,8 +54,6 @@ const FLAGS = {
   state: { type: 'string' },
 } as const satisfies ParseArgsConfig['options']
 
-const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]']
-
 const PRESETS: readonly GammaPreset[] = ['low', 'balanced', 'high']
 
 /**
@@ -94,8 +93,7 @@ export async function parseChatOptions(
 
 /** The demo key is for the edge of this machine, and is sent to no other. */
 async function readDemoKey(url: string, stateFolder = '.setblock'): Promise<string | undefined> {
-  const { hostname } = URL.canParse(url) ? new URL(url) : { hostname: '' }
-  if (!LOOPBACK.includes(hostname)) return undefined
+  if (!isThisMachine(url)) return undefined
   const secrets = await readSecrets(statePaths(path.resolve(stateFolder)).secrets)
   return secrets?.demoKey
 }
@@ -104,8 +102,8 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: true })
   } catch (error) {
-    const [line] = (error as Error).message.split('\n')
-    throw new CliError(`${line} See npx setblock chat --help`)
+    const [line] = (error as Error).message.split(/\. |\n/)
+    throw new CliError(`${line}. See npx setblock chat --help`)
   }
 }
 

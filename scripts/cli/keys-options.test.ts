@@ -38,6 +38,19 @@ test('the operator key comes from the environment, else from the state of npm st
   await writeFile(path.join(folder, 'secrets.json'), '{"jobSecret":"j","adminKey":"local"}')
   assert.equal((await parseKeysOptions(['list', '--state', folder], {})).adminKey, 'local')
   assert.equal((await parseKeysOptions(['list', '--state', folder], env)).adminKey, 'operator')
+  const empty = { SETBLOCK_ADMIN_KEY: '', SETBLOCK_URL: '' }
+  assert.equal((await parseKeysOptions(['list', '--state', folder], empty)).adminKey, 'local')
+})
+
+test('the operator key of this machine is sent to no other', async () => {
+  const args = ['list', '--state', folder]
+  for (const url of ['https://api.example.com', 'http://127.0.0.1.example.com', 'nowhere']) {
+    await assert.rejects(
+      parseKeysOptions([...args, '--url', url], {}),
+      /no operator key for .*: set SETBLOCK_ADMIN_KEY/,
+    )
+    assert.equal((await parseKeysOptions([...args, '--url', url], env)).adminKey, 'operator')
+  }
 })
 
 test('what is missing or wrong is named', async () => {
@@ -48,7 +61,7 @@ test('what is missing or wrong is named', async () => {
     [['revoke'], /wrong arguments/],
     [['list', 'extra'], /wrong arguments/],
     [[...create, '--requests-per-minute', 'many'], /--requests-per-minute must be a number/],
-    [['list', '--nope'], /--nope/],
+    [['list', '--nope'], /^CliError: Unknown option '--nope'\. See npx setblock keys --help$/],
   ]
   for (const [args, message] of cases) await assert.rejects(parseKeysOptions(args, env), message)
 })

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { readSecrets, statePaths } from '../start/state.ts'
 import { CliError } from './command.ts'
+import { isThisMachine } from './this-machine.ts'
 
 interface Target {
   /** Of the edge, without a trailing slash. */
@@ -28,8 +29,8 @@ npx setblock keys revoke ID
   --state FOLDER            of npm start, which holds the operator's key  (.setblock)
   --help
 
-The operator's key is read from SETBLOCK_ADMIN_KEY, or else from the state of npm start on this machine. The new key is
-the only line on standard output.`
+The operator's key is read from SETBLOCK_ADMIN_KEY, or else, for an edge on this machine, from the state of npm start. The
+new key is the only line on standard output.`
 
 const FLAGS = {
   url: { type: 'string' },
@@ -56,8 +57,8 @@ export async function parseKeysOptions(
   if ((id === undefined ? 0 : 1) !== wanted || others.length > 0) {
     throw new CliError(`keys ${action ?? ''}: wrong arguments. See npx setblock keys --help`)
   }
-  const url = (values.url ?? env.SETBLOCK_URL ?? 'http://127.0.0.1:8787').replace(/\/+$/, '')
-  const adminKey = env.SETBLOCK_ADMIN_KEY ?? (await readAdminKey(values.state ?? '.setblock'))
+  const url = (values.url ?? (env.SETBLOCK_URL || 'http://127.0.0.1:8787')).replace(/\/+$/, '')
+  const adminKey = env.SETBLOCK_ADMIN_KEY || (await readAdminKey(url, values.state))
   const target = { url, adminKey }
   switch (action) {
     case 'create':
@@ -99,7 +100,9 @@ function readNumber(option: string, text: string | undefined): number | undefine
   return value
 }
 
-async function readAdminKey(stateFolder: string): Promise<string> {
+/** The operator's key of this machine's instance is sent to no other. */
+async function readAdminKey(url: string, stateFolder = '.setblock'): Promise<string> {
+  if (!isThisMachine(url)) throw new CliError(`no operator key for ${url}: set SETBLOCK_ADMIN_KEY`)
   const secrets = await readSecrets(statePaths(path.resolve(stateFolder)).secrets)
   if (secrets !== undefined) return secrets.adminKey
   // Whether the file is missing or broken, the way out is the same.
@@ -110,7 +113,7 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: true })
   } catch (error) {
-    const [line] = (error as Error).message.split('\n')
-    throw new CliError(`${line} See npx setblock keys --help`)
+    const [line] = (error as Error).message.split(/\. |\n/)
+    throw new CliError(`${line}. See npx setblock keys --help`)
   }
 }

@@ -118,8 +118,8 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true }).values
   } catch (error) {
-    const [line] = (error as Error).message.split('\n')
-    throw new StartError(`${line} See npm start -- --help`)
+    const [line] = (error as Error).message.split(/\. |\n/)
+    throw new StartError(`${line}. See --help`)
   }
 }
 

@@ -63,7 +63,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true }).values
   } catch (error) {
-    const [line] = (error as Error).message.split('\n')
-    throw new Error(`${line} See --help`, { cause: error })
+    const [line] = (error as Error).message.split(/\. |\n/)
+    throw new Error(`${line}. See --help`, { cause: error })
   }
 }
