@@ -226,6 +226,18 @@ test('states of another key cannot be read', async () => {
   assert.deepEqual((await open({ masterKey }).get('t', 's')).tokenIds, [1])
 })
 
+test('what cannot be read can be deleted, and its name begins anew', async () => {
+  await turn(open({ masterKey: new Uint8Array(32).fill(3) }), 's', [1])
+  const service = open()
+  await refuses(service.remove('t', 's', 7), 'session_conflict')
+  await service.remove('t', 's')
+  await service.flush()
+  await refuses(service.get('t', 's'), 'session_not_found')
+  await turn(service, 's', [2])
+  const { tokenIds, version } = await service.get('t', 's')
+  assert.deepEqual([tokenIds, version], [[2], 3])
+})
+
 test('old versions are pruned, so a long session stays small', async () => {
   const service = open()
   for (let length = 1; length <= 10; length += 1) {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ApiError, limits } from '@setblock/shared'
+import { appended } from './appended.ts'
 import type { SessionModel } from './session-model.ts'
 import { SessionRoom } from './session-room.ts'
 import type { SessionState, SessionStates } from './session-states.ts'
@@ -102,10 +103,10 @@ export class SessionService {
     return { sessions, next: living.length > count ? sessions.at(-1)?.id : undefined }
   }
 
-  /** @throws ApiError `session_not_found`, `session_busy`, `session_conflict` */
+  /** Also of what cannot be read any more. @throws ApiError `session_not_found`, `session_busy`, `session_conflict` */
   async remove(tenant: string, id: string, ifVersion?: number): Promise<void> {
     await this.#alone(tenant, id, async () => {
-      const state = await this.get(tenant, id)
+      const state = await this.get(tenant, id).catch((error) => this.#remains(tenant, id, error))
       assertVersion(state, ifVersion)
       await this.#replace(tenant, state, { tokenIds: [], deleted: true })
     })
@@ -221,6 +222,14 @@ export class SessionService {
     return { id, version, createdMs: nowMs, updatedMs: nowMs, ttlMs, deleted: false, tokenIds: [] }
   }
 
+  /** What is known of a session whose state is damaged, or sealed with a key that is lost. @throws `error` if that is no reason */
+  async #remains(tenant: string, id: string, error: unknown): Promise<SessionState> {
+    if (!(error instanceof ApiError) || error.code !== 'session_corrupt') throw error
+    const version = await this.#options.states.newestVersion(tenant, id)
+    if (version === undefined) throw notFound(id)
+    return { ...this.#fresh(id, undefined, limits.sessionTtlMs), version }
+  }
+
   #lives({ deleted, updatedMs, ttlMs }: SessionState): boolean {
     return !deleted && this.#options.now() - updatedMs < ttlMs
   }
@@ -254,20 +263,6 @@ export class SessionService {
     this.#busy.add(key)
     return () => this.#busy.delete(key)
   }
-}
-
-/** The history, what it lacks of the end of a turn, and the new turn. */
-function appended(
-  history: readonly number[],
-  turnEndIds: readonly number[],
-  tokenIds: readonly number[],
-): number[] {
-  const endsIn = (count: number): boolean =>
-    turnEndIds.slice(0, count).every((id, index) => id === history[history.length - count + index])
-  let present =
-    history.length === 0 ? turnEndIds.length : Math.min(turnEndIds.length, history.length)
-  while (present > 0 && history.length > 0 && !endsIn(present)) present -= 1
-  return [...history, ...turnEndIds.slice(present), ...tokenIds]
 }
 
 function notFound(id: string): ApiError {

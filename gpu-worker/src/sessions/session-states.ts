@@ -63,6 +63,12 @@ export class SessionStates {
     }
   }
 
+  /** Of the newest state, whether it can be read or not. */
+  async newestVersion(tenant: string, id: string): Promise<number | undefined> {
+    const newest = (await this.#names(folderOf(tenant, id))).at(-1)
+    return newest === undefined ? undefined : Number(newest.slice(-VERSION_DIGITS))
+  }
+
   /**
    * The newest state that a turn has not made: what the turn builds on, also when it has arrived
    * twice and is part of the session already.
