@@ -34,6 +34,8 @@ import { createMemoryRegistry } from './workers/worker-registry.ts'
 
 const MIGRATIONS = path.join(import.meta.dirname, '../migrations')
 const BUNDLED_MODEL = path.join(import.meta.dirname, '../../models/setblock-nano')
+/** For whoever holds the database while this process starts, such as the one before it. */
+const DATABASE_LOCK_MS = 5_000
 const BUILT_PAGE = path.join(import.meta.dirname, '../assets', PAGE_FOLDER)
 
 export interface NodeEdge {
@@ -170,12 +172,14 @@ function createMetricsServer(metrics: PrometheusMetrics): Server {
 function openDatabase(file: string): DatabaseSync {
   try {
     if (file !== ':memory:') mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-    const database = new DatabaseSync(file)
+    const database = new DatabaseSync(file, { timeout: DATABASE_LOCK_MS })
     // Readers and the writer do not wait for each other; a lost power supply may cost last usage.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
     const names = readdirSync(MIGRATIONS).filter((name) => name.endsWith('.sql'))
     const migrations = names.sort().map((name) => readFileSync(path.join(MIGRATIONS, name), 'utf8'))
     migrateSqlite(database, migrations)
+    // From here on waiting is createSqliteDatabase's, which holds up nobody else.
+    database.exec('PRAGMA busy_timeout = 0')
     return database
   } catch (cause) {
     const reason = (cause as Error).message

@@ -47,11 +47,34 @@ export interface SqliteHandle {
   }
 }
 
+/** How often, and how many times, a file that another program holds locked is tried again: ten seconds in all. */
+const BUSY_RETRY_MS = 50
+const BUSY_RETRIES_MAX = 200
+
 export function createSqliteDatabase(handle: SqliteHandle): Database {
   return {
-    all: async (statement, ...values) => handle.prepare(statement).all(...values),
-    run: async (statement, ...values) => Number(handle.prepare(statement).run(...values).changes),
+    all: (statement, ...values) => patiently(() => handle.prepare(statement).all(...values)),
+    run: (statement, ...values) =>
+      patiently(() => Number(handle.prepare(statement).run(...values).changes)),
   }
+}
+
+/** SQLite itself would wait too, but with the whole process. */
+async function patiently<T>(work: () => T): Promise<T> {
+  for (let retries = 0; ; retries++) {
+    try {
+      return work()
+    } catch (error) {
+      if (!isBusy(error) || retries === BUSY_RETRIES_MAX) throw error
+      await new Promise((resolve) => setTimeout(resolve, BUSY_RETRY_MS))
+    }
+  }
+}
+
+/** `SQLITE_BUSY`, in all of its forms. */
+function isBusy(error: unknown): boolean {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'errcode') : undefined
+  return typeof code === 'number' && (code & 0xff) === 5
 }
 
 /**
