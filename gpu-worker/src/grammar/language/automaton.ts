@@ -33,7 +33,7 @@ export function explore(
       next.push(state)
     }
     if (next.length > CELLS_MAX || states.size > STATES_MAX) {
-      throw new LanguageError('needs too many states')
+      throw new LanguageError('pattern, format and length together have too many states')
     }
   }
   const accepts = Array.from(states.keys(), (term) => terms.nullable(term))

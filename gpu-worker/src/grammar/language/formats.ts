@@ -102,11 +102,16 @@ function ipv6(): string {
   return `(?:${group}(?::${group}){7}|${gaps.join('|')})`
 }
 
-/** RFC 3986 with a scheme. Without a host only where it cannot be http, ws, ftp or file, which must have one. */
+/**
+ * RFC 3986 with a scheme. Without a host only where it cannot be http, ws, ftp or file, which must have one. No part of a
+ * host begins as Punycode does, which the web's own parser decodes.
+ */
 function uri(): string {
   const sign = "%[0-9A-Fa-f]{2}|[A-Za-z0-9._~!$&'()*+,;=:@-]"
   const port = ':(?:\\d{1,4}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|6553[0-5])'
-  const host = `(?:${NAME}|${IPV4}|\\[${IPV6}\\])`
+  const part = '(?![Xx][Nn]--)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?'
+  const name = `(?:${part}\\.)*(?=[A-Za-z])${part}`
+  const host = `(?:${name}|${IPV4}|\\[${IPV6}\\])`
   const withHost = `//${host}(?:${port})?(?:/(?:${sign}|/)*)?`
   const end = `(?:\\?(?:${sign}|[/?])*)?(?:#(?:${sign}|[/?])*)?`
   const other = `[A-EGI-VX-Za-egi-vx-z][A-Za-z0-9+.-]*:(?:${sign})(?:${sign}|/)*`

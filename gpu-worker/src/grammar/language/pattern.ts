@@ -15,38 +15,32 @@ export type Pattern =
   /** What follows must begin, or must not begin, with the part. */
   | { readonly kind: 'ahead'; readonly part: Pattern; readonly negate: boolean }
 
+/** The patterns it is made of, itself not among them. */
+function partsOf(pattern: Pattern): readonly Pattern[] {
+  switch (pattern.kind) {
+    case 'sequence':
+      return pattern.parts
+    case 'either':
+      return pattern.options
+    case 'repeat':
+    case 'ahead':
+      return [pattern.part]
+    case 'set':
+    case 'edge':
+      return []
+  }
+}
+
 /** Whether it says something about what is around it, not only of what it takes. */
 export function looksAround(pattern: Pattern): boolean {
-  switch (pattern.kind) {
-    case 'set':
-      return false
-    case 'sequence':
-      return pattern.parts.some(looksAround)
-    case 'either':
-      return pattern.options.some(looksAround)
-    case 'repeat':
-      return looksAround(pattern.part)
-    case 'edge':
-    case 'ahead':
-      return true
-  }
+  const { kind } = pattern
+  return kind === 'edge' || kind === 'ahead' || partsOf(pattern).some(looksAround)
 }
 
 /** Whether it says something about what is before it. */
 export function looksBack(pattern: Pattern): boolean {
-  switch (pattern.kind) {
-    case 'set':
-      return false
-    case 'sequence':
-      return pattern.parts.some(looksBack)
-    case 'either':
-      return pattern.options.some(looksBack)
-    case 'repeat':
-    case 'ahead':
-      return looksBack(pattern.part)
-    case 'edge':
-      return pattern.at !== 'end'
-  }
+  const here = pattern.kind === 'edge' && pattern.at !== 'end'
+  return here || partsOf(pattern).some(looksBack)
 }
 
 /** Whether it may match without taking a character. */
@@ -68,17 +62,7 @@ export function mayBeEmpty(pattern: Pattern): boolean {
 
 /** The sets of characters that it tells apart. */
 export function setsOf(pattern: Pattern): CodePoints[] {
-  switch (pattern.kind) {
-    case 'set':
-      return [pattern.set]
-    case 'sequence':
-      return pattern.parts.flatMap(setsOf)
-    case 'either':
-      return pattern.options.flatMap(setsOf)
-    case 'repeat':
-    case 'ahead':
-      return setsOf(pattern.part)
-    case 'edge':
-      return pattern.at.endsWith('word') ? [WORD] : []
-  }
+  if (pattern.kind === 'set') return [pattern.set]
+  if (pattern.kind === 'edge') return pattern.at.endsWith('word') ? [WORD] : []
+  return partsOf(pattern).flatMap(setsOf)
 }

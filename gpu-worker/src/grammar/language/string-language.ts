@@ -66,7 +66,8 @@ export class StringLanguage {
   }
 
   #orRefuse(): this {
-    if (!this.leadsOn(this.start)) throw new LanguageError('no string satisfies it')
+    if (!this.leadsOn(this.start))
+      throw new LanguageError('no string satisfies pattern, format and length together')
     return this
   }
 

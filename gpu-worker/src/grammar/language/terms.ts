@@ -29,7 +29,7 @@ export class WorkBudget {
   /** @throws LanguageError when there is none left. */
   spend(work: number): void {
     this.#left -= work
-    if (this.#left < 0) throw new LanguageError('is too large to be followed')
+    if (this.#left < 0) throw new LanguageError('patterns and formats take too much work to follow')
   }
 }
 
@@ -60,7 +60,7 @@ export class Terms {
   #make(key: string, shape: Shape, depth = 1): Term {
     const known = this.#known.get(key)
     if (known !== undefined) return known
-    if (depth > DEPTH_MAX) throw new LanguageError('is nested too deeply to be followed')
+    if (depth > DEPTH_MAX) throw new LanguageError('is nested too deeply')
     const term = { ...shape, id: this.#count++, depth } as Term
     this.#known.set(key, term)
     return term
