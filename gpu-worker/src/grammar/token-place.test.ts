@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { fullFormats } from 'ajv-formats/dist/formats.js'
 import * as fc from 'fast-check'
 import type { GrammarPlace } from '../decoding/grammar-place.ts'
 import { schemaArbitrary } from '../testing/random-schema.ts'
 import { Grammars } from './grammars.ts'
+import { JsonState } from './json-state.ts'
 import { Vocabulary } from './vocabulary.ts'
 
 const tokenizer = path.resolve(import.meta.dirname, '../../../models/setblock-nano/tokenizer.json')
@@ -93,6 +94,25 @@ test('a token that goes on into what is free is not cut short', () => {
     (id) => place?.after(id) !== undefined,
   )
   assert.equal(place?.forced, longer.length > 0 ? undefined : quote)
+})
+
+test('trying tokens of all kinds takes no more steps with a pattern than without', () => {
+  const text = encode('"The fox went to the river and sang"')
+  const stepsWith = (conditions: object): number => {
+    const step = mock.method(JsonState.prototype, 'step')
+    let place = open({ type: 'string', maxLength: 60, ...conditions })
+    for (const id of text) {
+      for (let tokenId = 0; tokenId < VOCABULARY_SIZE; tokenId += 16) place.after(tokenId)
+      place = place.after(id) ?? assert.fail()
+    }
+    step.mock.restore()
+    return step.mock.callCount()
+  }
+  const plain = stepsWith({})
+  for (const pattern of ['^[^"]*$', '^[A-Za-z ]+$', '^(?=.*fox).*$']) {
+    const steps = stepsWith({ pattern })
+    assert.ok(steps <= plain, `${pattern}: ${steps} steps, ${plain} without`)
+  }
 })
 
 test('control tokens are never allowed', () => {

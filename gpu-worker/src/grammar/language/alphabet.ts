@@ -50,6 +50,12 @@ export class Alphabet {
     return (1n << BigInt(this.letterCount)) - 1n
   }
 
+  runsByLetter(): Run[][] {
+    const found = Array.from({ length: this.letterCount }, (): Run[] => [])
+    for (const run of this.runs) found[run.letter]?.push(run)
+    return found
+  }
+
   /** The index of the run that a character is in, or of the first one behind it. */
   indexOf(codePoint: number): number {
     return firstNotBelow(this.runs, codePoint, ({ high }) => high)

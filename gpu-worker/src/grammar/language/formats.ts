@@ -60,12 +60,16 @@ export interface FormatStrings {
   readonly charactersMax: number
 }
 
+const known = new Map<string, FormatStrings>()
+
 /** Undefined for a format that is not known. */
 export function formatStrings(name: string): FormatStrings | undefined {
   const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined
   if (format === undefined) return undefined
   const { pattern, charactersMax = Number.POSITIVE_INFINITY } = format
-  return { pattern: readPattern(`^(?:${pattern})$`), charactersMax }
+  const read = known.get(name) ?? { pattern: readPattern(`^(?:${pattern})$`), charactersMax }
+  known.set(name, read)
+  return read
 }
 
 /** Whether JSON Schema gives the name no meaning, so that it says nothing of its own beside a pattern. */

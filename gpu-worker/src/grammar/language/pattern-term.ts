@@ -2,7 +2,7 @@ import type { Alphabet } from './alphabet.ts'
 import { WORD, type CodePoints } from './code-points.ts'
 import { LanguageError } from './language-error.ts'
 import { looksAround, looksBack, type Pattern } from './pattern.ts'
-import type { Term, Terms } from './terms.ts'
+import type { Term, Terms, WorkBudget } from './terms.ts'
 
 /** How often a part that looks around may be repeated if there is an end to it: each time is written out. */
 const WRITTEN_OUT_MAX = 64
@@ -17,11 +17,13 @@ type Rest = Readonly<Record<Behind, Term>>
 export class PatternTerms {
   readonly #terms: Terms
   readonly #alphabet: Alphabet
+  readonly #budget: WorkBudget
   /** The letters of words; none of them where no pattern asks for words. */
   readonly #wordMask: bigint
 
-  constructor(terms: Terms, alphabet: Alphabet) {
+  constructor(terms: Terms, alphabet: Alphabet, budget: WorkBudget) {
     this.#terms = terms
+    this.#budget = budget
     this.#alphabet = alphabet
     this.#wordMask = alphabet.maskOf(WORD) ?? 0n
   }
@@ -51,7 +53,9 @@ export class PatternTerms {
     return this.#terms.sequence(head, tail)
   }
 
+  /** What may come from before the pattern on, if `rest` may follow it. */
   #before(pattern: Pattern, rest: Rest): Rest {
+    this.#budget.spend(1)
     const { empty, none } = this.#terms
     switch (pattern.kind) {
       case 'set':

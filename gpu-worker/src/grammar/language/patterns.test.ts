@@ -174,6 +174,7 @@ test('patterns that would take too much to follow are refused', () => {
     ['x.*y.*z.*w.*[^q]{30}q.{30}r', /too many states|too much work/],
     ['^(?:(?=a)[ab]){65}$', /more than 64 times/],
     [`^${'(?:'.repeat(300)}a${')'.repeat(300)}$`, /more than 256 groups/],
+    [`^${'(?:'.repeat(6)}^${'){64}'.repeat(6)}`, /too much work/],
     ['a'.repeat(5000), /more than 4096 characters/],
     [`^${'a?\\b'.repeat(900)}$`, /nested too deeply|too much work/],
     [

@@ -1,11 +1,15 @@
 import { Alphabet, type Letter } from './alphabet.ts'
-import { distances, explore, type Automaton } from './automaton.ts'
+import { explore, type Automaton } from './automaton.ts'
 import { ANY } from './code-points.ts'
 import { shortest, writtenAs, type Written } from './json-characters.ts'
 import { LanguageError } from './language-error.ts'
 import { PatternTerms } from './pattern-term.ts'
 import { setsOf, type Pattern } from './pattern.ts'
 import { Terms, type WorkBudget } from './terms.ts'
+import { Ways } from './ways.ts'
+
+/** Work that a span of a set costs in the alphabet. */
+const SPAN_WORK = 4
 
 /** A place in a string: the state its characters lead to, and how many characters may still come. */
 export interface StringPlace {
@@ -13,34 +17,26 @@ export interface StringPlace {
   readonly left: number
 }
 
-/** The strings of some patterns and lengths, as an automaton over characters. */
-export class StringLanguage {
+/** What all languages of the same patterns share, whatever lengths they allow. */
+interface Shared {
   readonly alphabet: Alphabet
-  readonly start: StringPlace
-  readonly #automaton: Automaton
-  readonly #written: readonly Written[]
-  /** By state: the fewest characters to an end. Only where their number is bounded. */
-  readonly #characters: Float64Array | undefined
-  /** By state: the bytes of the shortest way to an end; of those with the fewest characters, where these are bounded. */
-  readonly #bytes: Float64Array
+  readonly automaton: Automaton
+  /** By letter. */
+  readonly written: readonly Written[]
+  readonly ways: Ways
+}
 
-  private constructor(alphabet: Alphabet, automaton: Automaton, max: number) {
-    this.alphabet = alphabet
-    this.#automaton = automaton
+/**
+ * The strings of some patterns and lengths. A pattern's text is read (read-pattern), becomes a term (pattern-term), and all
+ * terms together one automaton over characters (automaton), whose frames take the bytes of JSON text (language-body).
+ */
+export class StringLanguage {
+  readonly start: StringPlace
+  readonly #shared: Shared
+
+  private constructor(shared: Shared, max: number) {
+    this.#shared = shared
     this.start = { state: 0, left: max }
-    this.#written = Array.from({ length: alphabet.letterCount }, (_, letter) =>
-      shortest(alphabet.runs.filter((run) => run.letter === letter).map(writtenAs)),
-    )
-    const weights = this.#written.map(({ bytes }) => bytes)
-    if (max === Number.POSITIVE_INFINITY) this.#bytes = distances(automaton, weights)
-    else {
-      const characters = distances(
-        automaton,
-        weights.map(() => 1),
-      )
-      this.#characters = characters
-      this.#bytes = bytesOfFewest(automaton, characters, weights)
-    }
   }
 
   /**
@@ -49,20 +45,25 @@ export class StringLanguage {
    */
   static of(patterns: readonly Pattern[], min: number, budget: WorkBudget): StringLanguage {
     const sets = [ANY, ...patterns.flatMap(setsOf)]
-    budget.spend(sets.reduce((sum, set) => sum + set.length, 0))
+    budget.spend(SPAN_WORK * sets.reduce((sum, set) => sum + set.length, 0))
     const alphabet = new Alphabet(sets)
     const terms = new Terms(alphabet.all, budget)
-    const maker = new PatternTerms(terms, alphabet)
+    const maker = new PatternTerms(terms, alphabet, budget)
     const atLeast = terms.repeat(terms.letters(alphabet.all), min, Number.POSITIVE_INFINITY)
     const whole = terms.both(atLeast, ...patterns.map((pattern) => maker.found(pattern)))
     const automaton = explore(terms, whole, alphabet, budget)
-    return new StringLanguage(alphabet, automaton, Number.POSITIVE_INFINITY).#orRefuse()
+    const written = alphabet.runsByLetter().map((runs) => shortest(runs.map(writtenAs)))
+    const ways = new Ways(
+      automaton,
+      written.map(({ bytes }) => bytes),
+    )
+    const shared = { alphabet, automaton, written, ways }
+    return new StringLanguage(shared, Number.POSITIVE_INFINITY).#orRefuse()
   }
 
   /** Those of at most `max` characters. @throws LanguageError if there is none. */
   atMost(max: number): StringLanguage {
-    if (max === this.start.left) return this
-    return new StringLanguage(this.alphabet, this.#automaton, max).#orRefuse()
+    return max === this.start.left ? this : new StringLanguage(this.#shared, max).#orRefuse()
   }
 
   #orRefuse(): this {
@@ -73,28 +74,38 @@ export class StringLanguage {
 
   /** The place behind a letter; undefined if no string goes on there. */
   after({ state, left }: StringPlace, letter: Letter): StringPlace | undefined {
-    const { letterCount, next } = this.#automaton
+    const { letterCount, next } = this.#shared.automaton
     const place = { state: next[state * letterCount + letter] as number, left: left - 1 }
     return this.leadsOn(place) ? place : undefined
   }
 
   mayEnd({ state }: StringPlace): boolean {
-    return this.#automaton.accepts[state] as boolean
+    return this.#shared.automaton.accepts[state] as boolean
   }
 
-  /** Bytes of the shortest way to an end, the quote not counted. */
-  least({ state }: StringPlace): number {
-    return this.#bytes[state] as number
+  /**
+   * Bytes of the shortest way to an end, the quote not counted; of the shortest with the fewest characters, where their
+   * number is bounded.
+   */
+  least({ state, left }: StringPlace): number {
+    const { ways } = this.#shared
+    const bytes = left === Number.POSITIVE_INFINITY ? ways.bytes : ways.fewest.bytes
+    return bytes[state] as number
   }
 
   leadsOn({ state, left }: StringPlace): boolean {
-    const fewest = (this.#characters ?? this.#bytes)[state] as number
-    return fewest <= left && fewest < Number.POSITIVE_INFINITY
+    const { ways } = this.#shared
+    if (left === Number.POSITIVE_INFINITY) return (ways.bytes[state] as number) < left
+    return (ways.fewest.characters[state] as number) <= left
+  }
+
+  get alphabet(): Alphabet {
+    return this.#shared.alphabet
   }
 
   /** Whether a character may come. */
   goesOn(place: StringPlace): boolean {
-    return this.#written.some((_, letter) => this.after(place, letter) !== undefined)
+    return this.#shared.written.some((_, letter) => this.after(place, letter) !== undefined)
   }
 
   /** The first byte of all characters that may come; undefined where there are several, or none. */
@@ -102,31 +113,10 @@ export class StringLanguage {
     let only: number | undefined
     for (let letter = 0; letter < this.alphabet.letterCount; letter += 1) {
       if (this.after(place, letter) === undefined) continue
-      const byte = this.#written[letter]?.firstByte
+      const byte = this.#shared.written[letter]?.firstByte
       if (byte === undefined || (only !== undefined && only !== byte)) return undefined
       only = byte
     }
     return only
   }
-}
-
-/** By state, the bytes of the shortest way among those with the fewest characters. */
-function bytesOfFewest(
-  { letterCount, next, accepts }: Automaton,
-  characters: Float64Array,
-  weights: readonly number[],
-): Float64Array {
-  const bytes = new Float64Array(accepts.length).fill(Number.POSITIVE_INFINITY)
-  const nearestFirst = [...accepts.keys()].toSorted(
-    (a, b) => (characters[a] as number) - (characters[b] as number),
-  )
-  for (const state of nearestFirst) {
-    if (accepts[state] === true) bytes[state] = 0
-    for (const [letter, weight] of weights.entries()) {
-      const target = next[state * letterCount + letter] as number
-      if ((characters[target] as number) + 1 !== characters[state]) continue
-      bytes[state] = Math.min(bytes[state] as number, weight + (bytes[target] as number))
-    }
-  }
-  return bytes
 }
