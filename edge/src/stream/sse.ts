@@ -1,6 +1,13 @@
+/** Where Unicode ends a line and server-sent events do not: many clients split streams there all the same. */
+const UNICODE_LINE_ENDS = /[\u0085\u2028\u2029]/g
+
 /** Server-sent events: one JSON payload a frame, unnamed, because clients hand on named ones. */
 export function sseFrame(payload: unknown): string {
-  return `data: ${JSON.stringify(payload)}\n\n`
+  const json = JSON.stringify(payload).replaceAll(
+    UNICODE_LINE_ENDS,
+    (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  return `data: ${json}\n\n`
 }
 
 /** Closes a complete OpenAI stream; one that failed ends without it. */
