@@ -1,5 +1,6 @@
-import { formatStrings, isLabel, type FormatStrings } from './language/formats.ts'
+import { formatPattern, isLabel } from './language/formats.ts'
 import { LanguageError } from './language/language-error.ts'
+import { takeLengthBound } from './language/length-bound.ts'
 import type { Pattern } from './language/pattern.ts'
 import { readPattern } from './language/read-pattern.ts'
 import { StringLanguage } from './language/string-language.ts'
@@ -56,13 +57,13 @@ export class StringRules {
     place: Place,
   ): StringLanguage {
     const explained = all.some(({ pattern }) => pattern !== undefined)
-    const formats = all.map((one) => readFormat(one, explained))
-    const patterns = [...all.map(readOnePattern), ...formats.map((format) => format?.pattern)]
-    const known = patterns.filter((pattern) => pattern !== undefined)
-    const most = Math.min(max, ...formats.map((format) => format?.charactersMax ?? max))
+    const read = all.flatMap((one) => [readOnePattern(one), readFormat(one, explained)])
+    const bounded = read.filter((pattern) => pattern !== undefined).map(takeLengthBound)
+    const patterns = bounded.map(({ pattern }) => pattern)
+    const most = Math.min(max, ...bounded.map(({ charactersMax }) => charactersMax))
     const key = JSON.stringify([min, all.map(({ pattern, format }) => [pattern, format])])
     return orRefuse(place, () => {
-      const language = this.#known.get(key) ?? StringLanguage.of(known, min, this.#budget)
+      const language = this.#known.get(key) ?? StringLanguage.of(patterns, min, this.#budget)
       this.#known.set(key, language)
       return language.atMost(most)
     })
@@ -105,15 +106,15 @@ function readOnePattern({ pattern, place }: Conditions): Pattern | undefined {
 function readFormat(
   { format, encoding, place }: Conditions,
   explained: boolean,
-): FormatStrings | undefined {
+): Pattern | undefined {
   if (encoding !== undefined && !explained) {
     throw schemaError(at(place, 'contentEncoding').path, 'needs a pattern beside it')
   }
-  const strings = format === undefined ? undefined : formatStrings(format)
-  if (format !== undefined && strings === undefined && !(explained && isLabel(format))) {
+  const pattern = format === undefined ? undefined : formatPattern(format)
+  if (format !== undefined && pattern === undefined && !(explained && isLabel(format))) {
     throw schemaError(at(place, 'format').path, 'is not enforced here: the format')
   }
-  return strings
+  return pattern
 }
 
 function orRefuse<T>(place: Place, make: () => T): T {

@@ -150,6 +150,7 @@ const ZOD: Readonly<Record<string, z.ZodType>> = {
   milliseconds: z.iso.datetime({ precision: 3 }),
   duration: z.iso.duration(),
   url: z.url(),
+  hostname: z.hostname(),
   ipv4: z.ipv4(),
   ipv6: z.ipv6(),
   cidr: z.cidrv4(),

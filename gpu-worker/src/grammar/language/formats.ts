@@ -1,12 +1,6 @@
 import type { Pattern } from './pattern.ts'
 import { readPattern } from './read-pattern.ts'
 
-/** A format's strings: those of a pattern, of at most so many characters. */
-interface Format {
-  readonly pattern: string
-  readonly charactersMax?: number
-}
-
 const HEX = '[0-9A-Fa-f]'
 const YEAR_DAY = date()
 const TIME =
@@ -24,22 +18,19 @@ const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
  * The formats that an answer can be held to. Each text is one of the format as its standard has it; where that leaves
  * much open, the language here is the narrower one that most readers take.
  */
-const FORMATS: Readonly<Record<string, Format>> = {
+const FORMATS: Readonly<Record<string, string>> = {
   // RFC 3339, without leap seconds; letters in upper case.
-  date: { pattern: YEAR_DAY },
-  time: { pattern: TIME },
-  'date-time': { pattern: `${YEAR_DAY}T${TIME}` },
-  duration: { pattern: duration() },
+  date: YEAR_DAY,
+  time: TIME,
+  'date-time': `${YEAR_DAY}T${TIME}`,
+  duration: duration(),
   // RFC 5321: a dot-string at a name of two parts or more.
-  email: {
-    pattern: `(?=[^@]{1,64}@)${ATOM}(?:\\.${ATOM})*@(?:${LABEL}\\.)+${LAST_LABEL}`,
-    charactersMax: 254,
-  },
-  hostname: { pattern: NAME, charactersMax: 253 },
-  ipv4: { pattern: IPV4 },
-  ipv6: { pattern: IPV6 },
-  uuid: { pattern: `${HEX}{8}-${HEX}{4}-${HEX}{4}-${HEX}{4}-${HEX}{12}` },
-  uri: { pattern: uri() },
+  email: `(?=.{1,254}$)(?=[^@]{1,64}@)${ATOM}(?:\\.${ATOM})*@(?:${LABEL}\\.)+${LAST_LABEL}`,
+  hostname: `(?=.{1,253}$)${NAME}`,
+  ipv4: IPV4,
+  ipv6: IPV6,
+  uuid: `${HEX}{8}-${HEX}{4}-${HEX}{4}-${HEX}{4}-${HEX}{12}`,
+  uri: uri(),
 }
 
 /** What JSON Schema (2020-12) defines beyond them: a name that has a meaning, which is not enforced here. */
@@ -55,21 +46,15 @@ const NOT_ENFORCED = new Set([
   'regex',
 ])
 
-export interface FormatStrings {
-  readonly pattern: Pattern
-  readonly charactersMax: number
-}
+const known = new Map<string, Pattern>()
 
-const known = new Map<string, FormatStrings>()
-
-/** Undefined for a format that is not known. */
-export function formatStrings(name: string): FormatStrings | undefined {
-  const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined
-  if (format === undefined) return undefined
-  const { pattern, charactersMax = Number.POSITIVE_INFINITY } = format
-  const read = known.get(name) ?? { pattern: readPattern(`^(?:${pattern})$`), charactersMax }
-  known.set(name, read)
-  return read
+/** The pattern of a format's strings; undefined if it is not enforced. */
+export function formatPattern(name: string): Pattern | undefined {
+  const source = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined
+  if (source === undefined) return undefined
+  const pattern = known.get(name) ?? readPattern(`^${source}$`)
+  known.set(name, pattern)
+  return pattern
 }
 
 /** Whether JSON Schema gives the name no meaning, so that it says nothing of its own beside a pattern. */
