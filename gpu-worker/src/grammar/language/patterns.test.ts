@@ -192,6 +192,14 @@ test('what is not regular, no expression, or has no string is refused by its pla
   }
 })
 
+/** Loops inside loops, each with parts that may be empty. */
+function loops(count: number, parts: number): string {
+  return Array.from({ length: count }).reduce<string>(
+    (inner) => `(?:${'a?\\b'.repeat(parts)}${inner}x)*`,
+    'z',
+  )
+}
+
 test('patterns that would take too much to follow are refused', () => {
   const hostile: [string, RegExp][] = [
     ['(a|b)*a(a|b){20}', /too much work/],
@@ -200,6 +208,8 @@ test('patterns that would take too much to follow are refused', () => {
     ['x.*y.*z.*w.*[^q]{30}q.{30}r', /too many states|too much work/],
     ['^(?:(?=a)[ab]){65}$', /more than 64 times/],
     [`^${'(?:'.repeat(300)}a${')'.repeat(300)}$`, /more than 256 groups/],
+    [`^${loops(10, 90)}$`, /nested too deeply/],
+    [`^${loops(100, 8)}$`, /nested too deeply|too much work/],
     [`^${'(?:'.repeat(6)}^${'){64}'.repeat(6)}`, /too much work/],
     ['a'.repeat(5000), /more than 4096 characters/],
     [`^${'a?\\b'.repeat(900)}$`, /nested too deeply|too much work/],

@@ -3,11 +3,11 @@ import { LanguageError } from './language-error.ts'
 
 /** Work that making one language, or all of a schema, may take: terms made and their parts, steps of the automaton. */
 const WORK_MAX = 400_000
-/** How deep a term may be nested where following a letter calls itself. */
+/** How often following a letter into a term may call itself. */
 const DEPTH_MAX = 400
 
 /** A language: a set of strings of letters. Two terms made alike are the same object. */
-export type Term = { readonly id: number; readonly depth: number } & (
+export type Term = { readonly id: number } & (
   | { readonly kind: 'none' }
   | { readonly kind: 'empty' }
   /** Strings of one letter, out of those whose bits are set. */
@@ -20,7 +20,7 @@ export type Term = { readonly id: number; readonly depth: number } & (
   | { readonly kind: 'later'; readonly of: { term: Term | undefined } }
 )
 
-type Shape = Term extends infer T ? (T extends Term ? Omit<T, 'id' | 'depth'> : never) : never
+type Shape = Term extends infer T ? (T extends Term ? Omit<T, 'id'> : never) : never
 
 /** Counts work down to nothing. */
 export class WorkBudget {
@@ -43,6 +43,7 @@ export class Terms {
   readonly #behind: Term[][] = []
   readonly #budget: WorkBudget
   #count = 0
+  #depth = 0
   readonly none: Term
   readonly empty: Term
   readonly all: Term
@@ -57,11 +58,10 @@ export class Terms {
     this.all = this.#make(`r${part.id},0,Infinity`, shape)
   }
 
-  #make(key: string, shape: Shape, depth = 1): Term {
+  #make(key: string, shape: Shape): Term {
     const known = this.#known.get(key)
     if (known !== undefined) return known
-    if (depth > DEPTH_MAX) throw new LanguageError('is nested too deeply')
-    const term = { ...shape, id: this.#count++, depth } as Term
+    const term = { ...shape, id: this.#count++ } as Term
     this.#known.set(key, term)
     return term
   }
@@ -84,8 +84,7 @@ export class Terms {
     if (tail === this.empty) return head
     if (head === this.all && (tail === this.all || startsWith(tail, this.all))) return tail
     if (head.kind === 'then') return this.sequence(head.head, this.sequence(head.tail, tail))
-    const depth = 1 + (this.nullable(head) ? Math.max(head.depth, tail.depth) : head.depth)
-    return this.#make(`t${head.id},${tail.id}`, { kind: 'then', head, tail }, depth)
+    return this.#make(`t${head.id},${tail.id}`, { kind: 'then', head, tail })
   }
 
   /** `part` must not contain a `later`. */
@@ -99,7 +98,7 @@ export class Terms {
       return this.repeat(part.part, from, part.max)
     }
     const key = `r${part.id},${from},${max}`
-    return this.#make(key, { kind: 'repeat', part, min: from, max }, part.depth + 1)
+    return this.#make(key, { kind: 'repeat', part, min: from, max })
   }
 
   either(...options: readonly Term[]): Term {
@@ -115,7 +114,7 @@ export class Terms {
     if (part.kind === 'not') return part.part
     if (part === this.none) return this.all
     if (part === this.all) return this.none
-    return this.#make(`n${part.id}`, { kind: 'not', part }, part.depth + 1)
+    return this.#make(`n${part.id}`, { kind: 'not', part })
   }
 
   /** Parts in order, each once, without those that change nothing (`idle`); one that decides (`decisive`) is all there is. */
@@ -136,14 +135,13 @@ export class Terms {
     if (mask !== undefined) parts.add(this.letters(mask))
     const sorted = [...parts].toSorted((a, b) => a.id - b.id)
     if (sorted.length <= 1) return sorted[0] ?? idle
-    const depth = 1 + Math.max(...sorted.map((part) => part.depth))
     const key = `${kind}${sorted.map(({ id }) => id).join()}`
-    return this.#make(key, { kind, parts: sorted }, depth)
+    return this.#make(key, { kind, parts: sorted })
   }
 
   /** Whether the language has the empty string. */
   nullable(term: Term): boolean {
-    return (this.#nullable[term.id] ??= this.#isNullable(term))
+    return (this.#nullable[term.id] ??= this.#inside(() => this.#isNullable(term)))
   }
 
   #isNullable(term: Term): boolean {
@@ -171,7 +169,15 @@ export class Terms {
   /** What may follow the letter. */
   behind(term: Term, letter: Letter): Term {
     const known = (this.#behind[term.id] ??= [])
-    return (known[letter] ??= this.#findBehind(term, letter))
+    return (known[letter] ??= this.#inside(() => this.#findBehind(term, letter)))
+  }
+
+  #inside<T>(find: () => T): T {
+    this.#depth += 1
+    if (this.#depth > DEPTH_MAX) throw new LanguageError('is nested too deeply')
+    const found = find()
+    this.#depth -= 1
+    return found
   }
 
   #findBehind(term: Term, letter: Letter): Term {
