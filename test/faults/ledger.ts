@@ -1,10 +1,13 @@
 import type { Job, JobEvent, SessionFacts } from '@setblock/shared'
+import type { WorkerProcess } from './worker-process.ts'
 
 /** A turn that was sent and of which nobody knows whether it became part of its session. */
 export interface OpenTurn {
   readonly job: Job
   /** The session's tokens with the turn's prompt. */
   readonly sequence: readonly number[]
+  /** Knows its text: a worker without memory whose graph is that of the worker it was sent to. */
+  readonly oracle: WorkerProcess | undefined
 }
 
 /** What the client of a session knows of it: everything that was acknowledged. */

@@ -50,7 +50,7 @@ export class SessionRounds {
     const worker = await WorkerProcess.start({ modelFolder, folder, precision, diskMb: DISK_MB })
     this.#counts.rounds += 1
     try {
-      await this.#settleAll(worker, oracle)
+      await this.#settleAll(worker)
       await this.#intrude(worker)
       const kill = this.#random.chance(0.8) ? this.#planKill(worker) : () => undefined
       await Promise.all(this.#sessions.map((each) => this.#turn(worker, oracle, each).then(kill)))
@@ -124,11 +124,12 @@ export class SessionRounds {
     return { tenant, id: `s${this.#serial}`, version: 0, tokenIds: [], openTurn: undefined }
   }
 
-  async #settleAll(worker: WorkerProcess, oracle: WorkerProcess): Promise<void> {
+  /** A turn that was cut off has the text that its own worker's graph gives; the next one may have another. */
+  async #settleAll(worker: WorkerProcess): Promise<void> {
     for (const session of this.#sessions) {
       const facts = await readFacts(worker, session)
-      const { openTurn } = session
-      const expected = openTurn ? await this.#expected(oracle, openTurn.job, openTurn.sequence) : []
+      const { oracle, job, sequence } = session.openTurn ?? {}
+      const expected = oracle ? await this.#expected(oracle, job!, sequence!) : []
       if (settleOpenTurn(session, facts, expected)) this.#counts.lostTurns += 1
     }
   }
@@ -160,7 +161,7 @@ export class SessionRounds {
       ...this.#job(prompt),
       session: { id: session.id, onDisconnect: 'rollback', ...(append && { append }) },
     }
-    session.openTurn = { job, sequence }
+    session.openTurn = { job, sequence, oracle }
     this.#counts.turns += 1
     const events = await worker.run(job, session.tenant).catch((error: unknown) => {
       if (error instanceof Refused && error.code === 'unreachable') return []
