@@ -1,6 +1,12 @@
 import { once } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
-import { createServer, type AddressInfo, type ListenOptions, type Server } from 'node:net'
+import {
+  createServer,
+  type AddressInfo,
+  type ListenOptions,
+  type Server,
+  type Socket,
+} from 'node:net'
 
 /**
  * Sockets that listen at one address. libuv takes one connection from each in a turn of the event loop; a busy loop
@@ -85,4 +91,45 @@ async function close(servers: readonly Server[]): Promise<void> {
 function urlOf(server: Server): string {
   const { address, family, port } = server.address() as AddressInfo
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+}
+
+/** Knows which connections wait for an answer. Node itself counts one that never asked as busy. */
+export class IdleConnections {
+  readonly #answers = new Map<Socket, number>()
+  #closing = false
+
+  constructor(server: HttpServer) {
+    server.on('connection', (socket) => {
+      this.#answers.set(socket, 0)
+      socket.once('close', () => this.#answers.delete(socket))
+    })
+    server.on('request', ({ socket }, response) => {
+      this.#count(socket, 1)
+      response.once('close', () => this.#count(socket, -1))
+    })
+  }
+
+  /** Ends those that wait for nothing, and from now on every other one behind its answer. */
+  close(): void {
+    this.#closing = true
+    for (const [socket, answers] of this.#answers) if (answers === 0) socket.end()
+  }
+
+  #count(socket: Socket, by: 1 | -1): void {
+    const answers = (this.#answers.get(socket) ?? 0) + by
+    if (this.#answers.has(socket)) this.#answers.set(socket, answers)
+    if (this.#closing && answers === 0) socket.end()
+  }
+}
+
+export async function closeServer(
+  server: HttpServer,
+  listening: Listening,
+  { idle, drainMs }: { idle: IdleConnections; drainMs: number },
+): Promise<void> {
+  const closed = listening.close()
+  idle.close()
+  const timer = setTimeout(() => server.closeAllConnections(), drainMs)
+  await closed
+  clearTimeout(timer)
 }

@@ -2,7 +2,6 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { Resolver } from 'node:dns/promises'
 import { readdir, readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { Socket } from 'node:net'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { gzipSync } from 'node:zlib'
@@ -21,7 +20,7 @@ import { createMemoryMeter } from './metering/memory-meter.ts'
 import { monthOf } from './metering/meter.ts'
 import type { PrometheusMetrics } from './metrics/prometheus.ts'
 import { createModelSource, type ModelSource } from './models/model-source.ts'
-import { openDoors, type Listening } from './node-listen.ts'
+import { closeServer, IdleConnections, openDoors } from './node-listen.ts'
 import { PAGE_FOLDER } from './page/page-source.ts'
 import type { PageFile, PageSource } from './page/page-source.ts'
 import { repeat } from './repeat.ts'
@@ -64,7 +63,9 @@ export async function startNodeEdge(options: NodeEdgeOptions): Promise<NodeEdge>
   await loadAll(models)
 
   const metrics = config.metrics && (await loadMetrics())
-  const tracing = await startTracing(env, 'setblock-edge')
+  const tracing = await startTracing(env, 'setblock-edge', (reason) =>
+    log({ event: 'spans-not-sent', reason }),
+  )
   const database = openDatabase(config.databaseFile)
   const hub = new StreamHub({ clock: Date.now, limits })
   const deps = assembleDeps({
@@ -236,47 +237,6 @@ function requestBounds(limits: EdgeLimits) {
     connectionsCheckingInterval: limits.requestHeadersMs / 2,
     maxHeaderSize: limits.requestHeadersBytesMax,
   }
-}
-
-/** Knows which connections wait for an answer. Node itself counts one that never asked as busy. */
-class IdleConnections {
-  readonly #answers = new Map<Socket, number>()
-  #closing = false
-
-  constructor(server: Server) {
-    server.on('connection', (socket) => {
-      this.#answers.set(socket, 0)
-      socket.once('close', () => this.#answers.delete(socket))
-    })
-    server.on('request', ({ socket }, response) => {
-      this.#count(socket, 1)
-      response.once('close', () => this.#count(socket, -1))
-    })
-  }
-
-  /** Ends those that wait for nothing, and from now on every other one behind its answer. */
-  close(): void {
-    this.#closing = true
-    for (const [socket, answers] of this.#answers) if (answers === 0) socket.end()
-  }
-
-  #count(socket: Socket, by: 1 | -1): void {
-    const answers = (this.#answers.get(socket) ?? 0) + by
-    if (this.#answers.has(socket)) this.#answers.set(socket, answers)
-    if (this.#closing && answers === 0) socket.end()
-  }
-}
-
-async function closeServer(
-  server: Server,
-  listening: Listening,
-  { idle, drainMs }: { idle: IdleConnections; drainMs: number },
-): Promise<void> {
-  const closed = listening.close()
-  idle.close()
-  const timer = setTimeout(() => server.closeAllConnections(), drainMs)
-  await closed
-  clearTimeout(timer)
 }
 
 async function main(): Promise<void> {

@@ -32,7 +32,9 @@ async function main(): Promise<void> {
     return
   }
   const config = readConfig(process.env, commandLine)
-  const tracing = await startTracing(process.env, 'setblock-worker')
+  const tracing = await startTracing(process.env, 'setblock-worker', (reason) =>
+    logToStdout('warn', 'spans-not-sent', { reason }),
+  )
   const sessions = await openWorkerSessions({
     folder: config.sessionsFolder,
     bucket: config.sessionsBucket,

@@ -1,13 +1,20 @@
 import type { Tracer } from '@opentelemetry/api'
+import type { SpanExporter } from '@opentelemetry/sdk-trace'
+import { wholeNumber } from '@setblock/shared'
 import * as z from 'zod'
 
-/** OpenTelemetry's own variables; the exporter and the processor read more of them by themselves. */
+/** OpenTelemetry's own variables; the exporter reads more of them by itself. */
 const environmentSchema = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   OTEL_SERVICE_NAME: z.string().min(1).optional(),
   /** Share of the traces that begin here; of others whoever is above decides. */
   OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+  /** Milliseconds between two batches of spans. */
+  OTEL_BSP_SCHEDULE_DELAY: wholeNumber({ min: 1 }).default(5_000),
 })
+
+/** Longest that a process waits at its end for a collector to take the last spans. */
+const FLUSH_MS = 3_000
 
 export interface Tracing {
   readonly tracer: Tracer
@@ -17,12 +24,14 @@ export interface Tracing {
 
 /**
  * Sends spans to where OTEL_EXPORTER_OTLP_ENDPOINT says, as OTLP over HTTP. Undefined without it: nothing is loaded then.
+ * `onFailure` is told why when the collector begins to refuse them.
  *
  * @throws Error naming the variable at fault
  */
 export async function startTracing(
   environment: Readonly<Record<string, string | undefined>>,
   serviceName: string,
+  onFailure: (reason: string) => void,
 ): Promise<Tracing | undefined> {
   // OpenTelemetry's rule: a variable that is empty is as good as none.
   const given = Object.entries(environment).filter(([, value]) => value !== '')
@@ -42,11 +51,37 @@ export async function startTracing(
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': name }),
     sampler: new ParentBasedSampler({ root }),
-    spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
+    spanProcessors: [
+      new BatchSpanProcessor({
+        exporter: watched(new OTLPTraceExporter(), onFailure),
+        scheduledDelayMillis: parsed.data.OTEL_BSP_SCHEDULE_DELAY,
+      }),
+    ],
   })
   return {
     tracer: provider.getTracer('setblock'),
     // A collector that is gone must not keep a process from ending.
-    stop: () => provider.shutdown().catch(() => undefined),
+    stop: () =>
+      Promise.race([
+        provider.shutdown().catch(() => undefined),
+        new Promise<void>((resolve) => setTimeout(resolve, FLUSH_MS)),
+      ]),
+  }
+}
+
+/** The same exporter; tells of the first failure, and of another one only after a success. */
+function watched(exporter: SpanExporter, onFailure: (reason: string) => void): SpanExporter {
+  let failing = false
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        const { error } = result
+        if (error !== undefined && !failing) onFailure(error.message)
+        failing = error !== undefined
+        done(result)
+      })
+    },
+    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
+    shutdown: () => exporter.shutdown(),
   }
 }
