@@ -99,6 +99,19 @@ describe(
       }
     })
 
+    test('a bucket that does not answer', () =>
+      refuses(
+        ['--model', model.folder],
+        /^gpu-worker: SETBLOCK_SESSIONS_BUCKET: cannot list the sessions: ./,
+        {
+          SETBLOCK_SESSIONS_BUCKET: 's3://sessions/all',
+          SETBLOCK_S3_ENDPOINT: 'http://127.0.0.1:1',
+          AWS_REGION: 'auto',
+          AWS_ACCESS_KEY_ID: 'nobody',
+          AWS_SECRET_ACCESS_KEY: 'nothing',
+        },
+      ))
+
     test('more than the memory holds', () =>
       refuses(
         ['--model', model.folder],

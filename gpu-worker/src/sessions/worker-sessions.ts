@@ -54,7 +54,8 @@ export async function openWorkerSessions(options: WorkerSessionsOptions): Promis
     secret: new Uint8Array(hkdfSync('sha256', options.secret, '', 'setblock-kv-salt-v1', 32)),
   })
   const jobs = new SessionJobs({ sessions: service, blocks })
-  await states.sweep(limits.sessionTtlMsMax)
+  const truth = options.bucket === undefined ? 'SETBLOCK_SESSIONS' : 'SETBLOCK_SESSIONS_BUCKET'
+  await states.sweep(limits.sessionTtlMsMax).catch(refuseTo(truth, 'list the sessions'))
   await blocks.sweep()
   const sweeping = setInterval(() => {
     void states.sweep(limits.sessionTtlMsMax).catch(() => undefined)
@@ -70,14 +71,17 @@ export async function openWorkerSessions(options: WorkerSessionsOptions): Promis
 /** @throws Error that names the variable when nothing can be kept in the folder */
 async function openFolder(folder: string): Promise<FolderStore> {
   const store = new FolderStore(folder)
-  try {
-    await store.tryOut()
-    await store.removePartials()
-  } catch (cause) {
-    const reason = (cause as Error).message
-    throw new Error(`SETBLOCK_SESSIONS: cannot keep sessions in ${folder}: ${reason}`, { cause })
-  }
+  const refuse = refuseTo('SETBLOCK_SESSIONS', `keep sessions in ${folder}`)
+  await store.tryOut().catch(refuse)
+  await store.removePartials().catch(refuse)
   return store
+}
+
+/** Says which variable chose a place that does not serve. */
+function refuseTo(variable: string, what: string) {
+  return (cause: Error): never => {
+    throw new Error(`${variable}: cannot ${what}: ${cause.message}`, { cause })
+  }
 }
 
 /** Unix time that goes on evenly, whatever happens to the system's clock: no session expires in a jump. */
