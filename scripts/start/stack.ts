@@ -19,7 +19,7 @@ import {
   type Plan,
 } from './services.ts'
 import { StartError } from './start-error.ts'
-import { loadSecrets, statePaths } from './state.ts'
+import { loadSecrets, openState, statePaths } from './state.ts'
 
 /** Longest that a service may take to become ready, on a busy machine. */
 const READY_TIMEOUT_MS = 120_000
@@ -99,6 +99,7 @@ export async function startStack(options: StartOptions, signal: AbortSignal): Pr
 
 async function makePlan(options: StartOptions): Promise<Plan> {
   const { host, port, workerPort, stateFolder } = options
+  await openState(stateFolder)
   return {
     options,
     edgePort: await findPort({ host, port, option: '--port' }),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { limits } from '@setblock/shared'
-import { loadSecrets, saveSecrets } from './state.ts'
+import { loadSecrets, openState, saveSecrets } from './state.ts'
 
 const folder = await mkdtemp(path.join(tmpdir(), 'setblock-state-'))
 after(() => rm(folder, { recursive: true }))
@@ -30,6 +30,15 @@ test('a torn file is replaced', async () => {
   await writeFile(file, '{"jobSecret":"x"')
   const secrets = await loadSecrets(file)
   assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), secrets)
+})
+
+test('a state folder that cannot be written to is refused in one line', async () => {
+  const file = path.join(folder, 'file')
+  await writeFile(file, '')
+  const message = /^cannot write to .*: E\w+: .*; choose a folder with --state$/
+  await assert.rejects(openState(file), { name: 'StartError', message })
+  await assert.rejects(openState(path.join(file, 'below')), { name: 'StartError', message })
+  await openState(path.join(folder, 'e'))
 })
 
 test('a demo key that was made is kept', async () => {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as z from 'zod'
+import { StartError } from './start-error.ts'
 
 /** What an instance keeps between runs, so that a key once pasted somewhere goes on working. */
 export interface InstanceSecrets {
@@ -26,6 +27,19 @@ export function statePaths(stateFolder: string) {
     /** The worker's sessions. */
     sessions: path.join(stateFolder, 'sessions'),
     logs: path.join(stateFolder, 'logs'),
+  }
+}
+
+/** @throws StartError where the folder cannot be made, or nothing written into it */
+export async function openState(stateFolder: string): Promise<void> {
+  try {
+    for (const folder of [stateFolder, statePaths(stateFolder).logs]) {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await access(folder, constants.W_OK)
+    }
+  } catch (error) {
+    const { message } = error as Error
+    throw new StartError(`cannot write to ${stateFolder}: ${message}; choose a folder with --state`)
   }
 }
 
