@@ -240,6 +240,8 @@ function requestBounds(limits: EdgeLimits) {
 }
 
 async function main(): Promise<void> {
+  // A log that cannot be written, to a full disk or a reader that is gone, must not end the service.
+  process.stdout.on('error', () => undefined)
   const log = (record: LogRecord) => void process.stdout.write(`${toLogLine(record, new Date())}\n`)
   try {
     const edge = await startNodeEdge({ env: process.env, log })

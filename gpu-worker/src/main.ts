@@ -31,6 +31,8 @@ async function main(): Promise<void> {
     process.stdout.write(`${USAGE}\n`)
     return
   }
+  // A log that cannot be written, to a full disk or a reader that is gone, must not end the service.
+  process.stdout.on('error', () => undefined)
   const config = readConfig(process.env, commandLine)
   const tracing = await startTracing(process.env, 'setblock-worker', (reason) =>
     logToStdout('warn', 'spans-not-sent', { reason }),
