@@ -53,14 +53,14 @@ const nodeSchema = edgeSchema.extend({
     .transform(splitList)
     .pipe(z.array(z.string()).min(1, { error: 'names no folder' }))
     .optional(),
-  SETBLOCK_PLAYGROUND: z.string().min(1).optional(),
-  SETBLOCK_EDGE_HOST: z.string().min(1).default('127.0.0.1'),
+  SETBLOCK_PLAYGROUND: z.string().min(1, 'must not be empty').optional(),
+  SETBLOCK_EDGE_HOST: z.string().min(1, 'must not be empty').default('127.0.0.1'),
   SETBLOCK_EDGE_PORT: wholeNumber({ min: 0, max: 65_535 }).default(8787),
   SETBLOCK_ADDRESS_HEADER: z
     .string()
     .regex(/^[\w!#$%&'*+.^`|~-]+$/, { error: 'must be the name of a header' })
     .optional(),
-  SETBLOCK_METRICS_HOST: z.string().min(1).default('127.0.0.1'),
+  SETBLOCK_METRICS_HOST: z.string().min(1, 'must not be empty').default('127.0.0.1'),
   SETBLOCK_METRICS_PORT: wholeNumber({ min: 0, max: 65_535 }).optional(),
 })
 

@@ -274,6 +274,10 @@ test('a bad environment is named before anything starts', async () => {
     const message = new RegExp(`^${name}: must be a whole number from \\d+ to \\d+$`)
     await assert.rejects(start({ ...good, [name]: wrong }), { message })
   }
+  await assert.rejects(
+    start({ ...good, SETBLOCK_EDGE_HOST: '' }),
+    /^ApiError: SETBLOCK_EDGE_HOST: must not be empty$/,
+  )
   await assert.rejects(start({ ...good, SETBLOCK_ADMIN_KEY: 'short' }), /SETBLOCK_ADMIN_KEY: must/)
   await assert.rejects(
     start({ ...good, SETBLOCK_CORS_ORIGINS: 'https://a.example/path' }),

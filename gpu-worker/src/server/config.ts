@@ -21,7 +21,7 @@ function toBucket(url: string): { bucket: string; prefix: string } {
 }
 
 const environmentSchema = z.object({
-  SETBLOCK_WORKER_HOST: z.string().min(1).default('127.0.0.1'),
+  SETBLOCK_WORKER_HOST: z.string().min(1, 'must not be empty').default('127.0.0.1'),
   SETBLOCK_WORKER_PORT: wholeNumber({ min: 0, max: 65_535 }).default(8788),
   /** Model folders, separated by commas. */
   SETBLOCK_MODEL: z
@@ -71,7 +71,7 @@ const environmentSchema = z.object({
   /** Host memory for the caches of running jobs; as many jobs share a forward as fit into it. */
   SETBLOCK_KV_BYTES_MAX: wholeNumber({ min: 1 }).default(KV_BYTES_MAX_DEFAULT),
   /** Where sessions are kept; without it they live as long as the process. */
-  SETBLOCK_SESSIONS: z.string().min(1).optional(),
+  SETBLOCK_SESSIONS: z.string().min(1, 'must not be empty').optional(),
   /** A bucket that workers share: s3://bucket/prefix; credentials as AWS's tools take them. */
   SETBLOCK_SESSIONS_BUCKET: z
     .string()
