@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { usageLine } from '../src/server/usage-line.ts'
 
 /**
  * The command line of a program that measures or tests. What the program does not know ends it with one line that lists
@@ -19,7 +20,7 @@ export function commandLine<T extends ParseArgsConfig>(
   } catch (error) {
     if (!isUsageError(error)) throw error
     if (process.argv.includes('--help')) leave(known, 0)
-    return leave(`${error.message.split('. ')[0]}. ${known}`, 1)
+    return leave(`${usageLine(error)} ${known}`, 1)
   }
 }
 

@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { usageLine } from '../../gpu-worker/src/server/usage-line.ts'
 import type { BuildRequest } from '../../gpu-worker/src/model-builder/build-model.ts'
 import type { SourceOptions } from '../../gpu-worker/src/model-builder/source.ts'
 import { isTarget, TARGETS, type Target } from '../../gpu-worker/src/model-builder/targets.ts'
@@ -93,7 +94,6 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: true })
   } catch (error) {
-    const [line] = (error as Error).message.split(/\. |\n/)
-    throw new CliError(`${line}. See npx setblock build --help`)
+    throw new CliError(`${usageLine(error)} See npx setblock build --help`)
   }
 }

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { usageLine } from '../../gpu-worker/src/server/usage-line.ts'
 import type { GammaPreset, GenerateSettings, Mode } from '@setblock/client'
 import { readSecrets, statePaths } from '../start/state.ts'
 import { isThisMachine } from './this-machine.ts'
@@ -102,8 +103,7 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: true })
   } catch (error) {
-    const [line] = (error as Error).message.split(/\. |\n/)
-    throw new CliError(`${line}. See npx setblock chat --help`)
+    throw new CliError(`${usageLine(error)} See npx setblock chat --help`)
   }
 }
 

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { usageLine } from '../../gpu-worker/src/server/usage-line.ts'
 import {
   DEVICE_CHOICES,
   PRECISIONS,
@@ -118,8 +119,7 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true }).values
   } catch (error) {
-    const [line] = (error as Error).message.split(/\. |\n/)
-    throw new StartError(`${line}. See --help`)
+    throw new StartError(`${usageLine(error)} See --help`)
   }
 }
 

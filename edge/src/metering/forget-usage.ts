@@ -1,6 +1,5 @@
 import type { EdgeDeps } from '../deps.ts'
-
-const DAY_MS = 24 * 3600 * 1000
+import { DAY_MS } from './usage-store.ts'
 
 /**
  * Deletes the usage records that are older than they are kept, a few at a time, so that requests get at the database in

@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import type { Database } from '../storage/database.ts'
 
+export const DAY_MS = 24 * 3600 * 1000
+
 /** What one admitted request came to. Never any text. */
 export interface UsageRecord {
   readonly id: string

@@ -4,9 +4,7 @@ import { createTokenSchema } from '../auth/browser-token.ts'
 import { requireScope } from '../auth/require-key.ts'
 import type { EdgeBindings, EdgeDeps } from '../deps.ts'
 import { readJsonBody } from '../http/json-body.ts'
-import { sumDays, usageQuerySchema } from '../metering/usage-store.ts'
-
-const DAY_MS = 24 * 3600 * 1000
+import { DAY_MS, sumDays, usageQuerySchema } from '../metering/usage-store.ts'
 
 /** What a key can do beside generating: mint tokens for browsers, and read its tenant's usage. */
 export function accountRoutes(deps: EdgeDeps): Hono<EdgeBindings> {

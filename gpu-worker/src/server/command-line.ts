@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { usageLine } from './usage-line.ts'
 
 export const USAGE = `npm exec node gpu-worker/src/main.ts -- [options]
 
@@ -63,7 +64,6 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true }).values
   } catch (error) {
-    const [line] = (error as Error).message.split(/\. |\n/)
-    throw new Error(`${line}. See --help`, { cause: error })
+    throw new Error(`${usageLine(error)} See --help`, { cause: error })
   }
 }
